@@ -1,0 +1,86 @@
+"""Named limits, and that the parser keeps them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from tensorcalc.errors import LimitError
+from tensorcalc.limits import Limits, current, limits
+from tensorcalc.parse import parse
+
+
+def test_defaults() -> None:
+    """Without a change the defaults are in force."""
+    assert current() == Limits()
+    assert current().literal_digits == 400
+
+
+def test_every_limit_is_described() -> None:
+    """The docstring names each limit."""
+    assert Limits.__doc__ is not None
+    assert all(f"\n    {field.name}\n" in Limits.__doc__ for field in fields(Limits))
+
+
+def test_frozen() -> None:
+    """Limits change only through `limits`."""
+    with pytest.raises(FrozenInstanceError):
+        current().rank = 3  # type: ignore[misc]
+
+
+def test_change_and_return() -> None:
+    """A change holds inside the block, nests, and ends with it, by an error too."""
+    with limits(rank=4) as outer:
+        assert (current(), outer.rank) == (outer, 4)
+        with limits(terms=7):
+            assert (current().rank, current().terms) == (4, 7)
+        assert current().terms == Limits().terms
+        with pytest.raises(ZeroDivisionError), limits(rank=1):
+            raise ZeroDivisionError
+        assert current().rank == 4
+    assert current() == Limits()
+
+
+def test_threads_have_their_own() -> None:
+    """A change in one thread is not seen in another."""
+    seen: list[int] = []
+    with limits(rank=4):
+        thread = threading.Thread(target=lambda: seen.append(current().rank))
+        thread.start()
+        thread.join()
+    assert seen == [Limits().rank]
+
+
+@pytest.mark.parametrize("changes", [{"size": 3}, {"rank": -1}, {"rank": 2.5}, {"rank": True}])
+def test_wrong_change(changes: dict[str, int]) -> None:
+    """An unknown limit or a value that is no size is the caller's mistake."""
+    with pytest.raises(TypeError), limits(**changes):
+        pass
+
+
+# limit, text that keeps it, text that passes it, message, column
+CASES = [
+    ("text_length", 5, "x + y", "x + yz", "the text has 6 characters (limit text_length: 5)", None),
+    ("nesting", 2, "((x)) + [[y]]", "((x)) + ((z[i]))",
+     "more than 2 brackets are open (limit nesting)", 12),
+    ("terms", 3, "a + b + c*d*e", "a + b + c - d", "a sum of 4 terms (limit terms: 3)", 1),
+    ("terms", 3, "a*b*c + a*b*c", "a + b*c*d/e", "a product of 4 factors (limit terms: 3)", 5),
+    ("terms", 3, "a\nb\nc", "a\nb\nc\nd", "4 statements (limit terms: 3)", 1),
+    ("literal_digits", 3, "x + 12.3", "x + 12.34",
+     "a number of more than 3 digits (limit literal_digits)", 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "good", "bad", "message", "column"), CASES)
+def test_parser_keeps(
+    name: str, value: int, good: str, bad: str, message: str, column: int | None
+) -> None:
+    """A text at the limit is read; one past it gives an error that names the limit."""
+    with limits(**{name: value}):
+        parse(good)
+        with pytest.raises(LimitError) as caught:
+            parse(bad)
+    assert (caught.value.message, caught.value.column) == (message, column)
+    parse(bad)
