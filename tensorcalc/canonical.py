@@ -1,0 +1,426 @@
+"""The normal form: facts of a node in, the one node that stands for them out.
+
+Every node is built here, so equal formulas become one object. What is folded is what never makes
+an expression larger: units of products and sums, deltas (by renaming labels), numbers (exact
+rationals stay exact), equal terms and equal factors, transposes of transposes. Note that ``0*x``
+is 0 and ``x/x`` is 1 also where x is infinite or NaN. Larger rewrites are `simplify.py`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from tensorcalc.contraction import canonical_form
+from tensorcalc.dims import Dim, Dims
+from tensorcalc.ir import (
+    Add,
+    Basis,
+    Delta,
+    Einsum,
+    Labels,
+    Map,
+    MatrixFunction,
+    Node,
+    Size,
+    Variable,
+)
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+
+Factor = tuple[Node, Labels]
+Term = tuple[Fraction, Node]
+
+ONE = Fraction(1)
+NO_SIZES: Mapping[str, Dim] = {}
+MAX_EXACT_BITS = 1024  # longer fractions are rounded to a float's value
+NORMS = ("norm2", "normF")
+SYMMETRIC = frozenset({"symmetric", "spd", "diagonal"})
+
+# functions of exact arguments that are exact themselves
+EXACT: dict[tuple[str, Fraction], Fraction] = {
+    (name, Fraction(x)): Fraction(y)
+    for name, x, y in [
+        ("exp", 0, 1), ("log", 1, 0), ("log1p", 0, 0), ("expm1", 0, 0), ("sin", 0, 0),
+        ("cos", 0, 1), ("tan", 0, 0), ("arcsin", 0, 0), ("arctan", 0, 0), ("sinh", 0, 0),
+        ("cosh", 0, 1), ("tanh", 0, 0), ("erf", 0, 0), ("lgamma", 1, 0), ("lgamma", 2, 0),
+    ]
+}  # fmt: skip
+RATIONAL: dict[str, Callable[..., Fraction | int]] = {
+    "abs": abs,
+    "sign": lambda x: (x > 0) - (x < 0),
+    "relu": lambda x: max(x, Fraction(0)),
+    "max": max,
+    "min": min,
+    "lt": lambda x, y: int(x < y),
+    "le": lambda x, y: int(x <= y),
+    "gt": lambda x, y: int(x > y),
+    "ge": lambda x, y: int(x >= y),
+}
+
+
+def exact(value: Fraction) -> Fraction:
+    """The number itself, or the nearest float if its digits have grown out of hand."""
+    if value.numerator.bit_length() + value.denominator.bit_length() <= MAX_EXACT_BITS:
+        return value
+    try:
+        return Fraction(float(value))
+    except OverflowError:
+        return value
+
+
+# ── numbers ──────────────────────────────────────────────────────────────────────────────────
+
+
+def ones(dims: Dims) -> Node:
+    """The tensor of ones."""
+    return Einsum.of(len(dims), dims, (), ())
+
+
+def zeros(dims: Dims) -> Node:
+    """The tensor of zeros."""
+    return Add.of(dims, (), ())
+
+
+def number(value: Fraction | int, dims: Dims = ()) -> Node:
+    """The tensor whose entries are all `value`."""
+    return add(dims, [(Fraction(value), ones(dims))])
+
+
+def size(dim: Dim) -> Node:
+    """The size of an axis as a number."""
+    factors: list[Factor] = [(Size.of(Dim(1, (name,))), ()) for name in dim.names]
+    return add((), [(Fraction(dim.coefficient), einsum(0, (), factors))])
+
+
+def as_number(node: Node) -> Fraction | None:
+    """The value of a tensor whose entries are all the same number, else None."""
+    if isinstance(node, Einsum):
+        return None if node.operands else ONE
+    if isinstance(node, Add):
+        if not node.operands:
+            return Fraction(0)
+        if len(node.operands) == 1 and as_number(node.operands[0]) == 1:
+            return node.coefficients[0]
+    return None
+
+
+def is_zero(node: Node) -> bool:
+    """Whether the node is the tensor of zeros."""
+    return isinstance(node, Add) and not node.operands
+
+
+def is_symmetric(node: Node) -> bool:
+    """Whether a matrix is known to be equal to its transpose."""
+    if isinstance(node, Variable):
+        return node.rank == 2 and not SYMMETRIC.isdisjoint(node.properties)
+    if isinstance(node, MatrixFunction):
+        return node.rank == 2 and is_symmetric(node.operands[0])
+    return isinstance(node, Delta)
+
+
+# ── sums ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def add(dims: Dims, terms: Iterable[Term]) -> Node:
+    """The linear combination of `terms`; equal terms merge, zero ones vanish."""
+    merged: dict[Node, Fraction] = {}
+    for coefficient, node in terms:
+        if isinstance(node, Add) and len(node.operands) <= 1:
+            if not node.operands:
+                continue
+            coefficient, node = coefficient * node.coefficients[0], node.operands[0]
+        merged[node] = merged.get(node, Fraction(0)) + coefficient
+    kept = sorted(((n, c) for n, c in merged.items() if c), key=lambda item: item[0].key)
+    if len(kept) == 1 and kept[0][1] == 1:
+        return kept[0][0]
+    return Add.of(dims, tuple(exact(c) for _, c in kept), tuple(n for n, _ in kept))
+
+
+def scale(coefficient: Fraction | int, node: Node) -> Node:
+    """The node times a number."""
+    return add(node.dims, [(Fraction(coefficient), node)])
+
+
+def terms_of(node: Node) -> tuple[Term, ...]:
+    """The terms of a sum; of anything else, itself."""
+    if isinstance(node, Add):
+        return tuple(zip(node.coefficients, node.operands, strict=True))
+    return ((ONE, node),)
+
+
+def _content(node: Node) -> tuple[Fraction, Node]:
+    """A sum as a number times a sum that starts with a positive term, so that signs compare."""
+    if not isinstance(node, Add) or not node.operands:
+        return ONE, node
+    first = node.coefficients[0]
+    if any(abs(c) != abs(first) for c in node.coefficients):
+        first = Fraction(1 if first > 0 else -1)
+    return first, scale(1 / first, node) if first != 1 else node
+
+
+# ── products ─────────────────────────────────────────────────────────────────────────────────
+
+
+def einsum(
+    rank: int, sizes: Sequence[Dim], factors: Iterable[Factor], *, properties: bool = False
+) -> Node:
+    """The product of `factors`, summed over the labels from `rank` on.
+
+    `sizes` gives the dim of every label; labels below `rank` are the axes of the result. A
+    summed label that no factor has multiplies by its size. With `properties` the axes of a
+    symmetric matrix count as exchangeable (see `properties.py` for when that may be used).
+    """
+    dims = tuple(sizes[:rank])
+    live = dict(enumerate(sizes))
+    coefficient = ONE
+    kept: list[Factor] = []
+    for node, labels in factors:
+        content, node = _content(node)
+        if is_zero(node):
+            return zeros(dims)
+        coefficient *= content
+        if isinstance(node, Einsum) and len(node.operands) <= 1:
+            kept += expand(node, labels, live)
+        else:
+            kept.append((node, labels))
+    kept = _absorb_deltas(rank, live, kept)
+    content, kept = _collect(rank, live, kept, properties)
+    if not content:
+        return zeros(dims)
+    coefficient *= content
+    covered = {label for _, labels in kept for label in labels}
+    for label in [label for label in live if label >= rank and label not in covered]:
+        dim = live.pop(label)
+        coefficient *= dim.coefficient
+        kept += [(Size.of(Dim(1, (name,))), ()) for name in dim.names]
+    if len(kept) == 1 and kept[0][0].rank == rank and kept[0][1] == tuple(range(rank)):
+        return scale(coefficient, kept[0][0])
+    edges = [(node.key, labels, properties and is_symmetric(node)) for node, labels in kept]
+    order, labels_out, old = canonical_form(rank, {a: str(d) for a, d in live.items()}, edges)
+    node = Einsum.of(
+        rank,
+        tuple([live[label] for label in old]),
+        tuple([kept[k][0] for k in order]),
+        tuple(labels_out),
+    )
+    return scale(coefficient, node)
+
+
+def contract(
+    output: Sequence[Hashable],
+    sizes: Mapping[Hashable, Dim],
+    factors: Sequence[tuple[Node, Sequence[Hashable]]],
+) -> Node:
+    """The Einsum of `factors` under any hashable labels, with the axes `output` (all different)."""
+    place: dict[Hashable, int] = {label: k for k, label in enumerate(output)}
+    labelled: list[Factor] = []
+    for node, labels in factors:
+        labelled.append((node, tuple([place.setdefault(a, len(place)) for a in labels])))
+    for label in sizes:
+        place.setdefault(label, len(place))
+    return einsum(len(output), [sizes[label] for label in place], labelled)
+
+
+def expand(node: Einsum, labels: Labels, live: dict[int, Dim]) -> list[Factor]:
+    """The factors of an inner contraction under the labels of the outer one.
+
+    `labels` are the outer labels of the inner axes; summed labels get new numbers in `live`.
+    """
+    names = list(labels)
+    for dim in node.sizes[node.rank :]:
+        names.append(_new_label(live, dim))
+    return [
+        (operand, tuple([names[a] for a in inner]))
+        for operand, inner in zip(node.operands, node.labels, strict=True)
+    ]
+
+
+def _new_label(live: dict[int, Dim], dim: Dim) -> int:
+    """A label not in use; labels enter `live` in ascending order, so the last is largest."""
+    label = next(reversed(live), -1) + 1
+    live[label] = dim
+    return label
+
+
+def _absorb_deltas(rank: int, live: dict[int, Dim], factors: list[Factor]) -> list[Factor]:
+    """Rename labels that a delta makes equal; only deltas between two outputs remain."""
+    deltas = [labels for node, labels in factors if isinstance(node, Delta)]
+    if not deltas:
+        return factors
+    name = {label: label for label in live}
+    for a, b in deltas:
+        low, high = sorted((name[a], name[b]))
+        name = {label: low if n == high else n for label, n in name.items()}
+    kept = [
+        (node, tuple([name[a] for a in labels]))
+        for node, labels in factors
+        if not isinstance(node, Delta)
+    ]
+    for label, low in name.items():
+        if label != low and label < rank:
+            kept.append((Delta.of(live[label]), (low, label)))
+        elif label != low:
+            del live[label]
+    return kept
+
+
+def _collect(
+    rank: int, live: dict[int, Dim], factors: list[Factor], properties: bool
+) -> tuple[Fraction, list[Factor]]:
+    """Merge powers of one base under the same labels, and unit vectors."""
+    groups: dict[Factor, list[Node]] = {}
+    positions: dict[int, set[int]] = {}
+    rest: list[Factor] = []
+    for node, labels in factors:
+        if isinstance(node, Basis):
+            positions.setdefault(labels[0], set()).add(node.position)
+            continue
+        base, exponent = node, ones(node.dims)
+        if isinstance(node, Map) and node.function == "pow":
+            base, exponent = node.operands
+        if properties and is_symmetric(base):
+            labels = tuple(sorted(labels))
+        groups.setdefault((base, labels), []).append(exponent)
+    coefficient = ONE
+    for (base, labels), exponents in groups.items():
+        total = add(base.dims, [(ONE, exponent) for exponent in exponents])
+        power = as_number(total)
+        if power == 2 and isinstance(base, MatrixFunction) and base.function in NORMS:
+            rest += _norm_squared(base, labels, live)
+        elif power in (1, 2):
+            rest += [(base, labels)] * int(power)
+        elif power != 0:
+            content, node = _content(elementwise("pow", (base, total)))
+            coefficient *= content
+            rest.append((node, labels))
+    for label, chosen in positions.items():
+        if len(chosen) > 1:
+            return Fraction(0), []
+        alone = label >= rank and not any(label in labels for _, labels in rest)
+        if alone:
+            del live[label]
+        else:
+            rest.append((Basis.of(live[label], *chosen), (label,)))
+    return coefficient, rest
+
+
+def _norm_squared(norm: MatrixFunction, labels: Labels, live: dict[int, Dim]) -> list[Factor]:
+    """``norm2(x)^2`` is ``x'*x``: the same without the square root."""
+    argument = norm.operands[0]
+    summed = []
+    for dim in argument.dims[norm.rank :]:
+        summed.append(_new_label(live, dim))
+    return [(argument, labels + tuple(summed))] * 2
+
+
+# ── functions ────────────────────────────────────────────────────────────────────────────────
+
+
+def elementwise(function: str, operands: Sequence[Node]) -> Node:
+    """The function of `functions.py` applied entry by entry; all operands have the same dims."""
+    dims = operands[0].dims
+    numbers = [as_number(operand) for operand in operands]
+    if function == "pow":
+        folded = _power(operands[0], operands[1])
+        if folded is not None:
+            return folded
+    if function == "where" and numbers[0] is not None:
+        return operands[1] if numbers[0] else operands[2]
+    if function in ("where", "max", "min") and operands[-1] is operands[-2]:
+        return operands[-1]
+    values = [value for value in numbers if value is not None]
+    if len(values) == len(operands):
+        if function in RATIONAL:
+            return number(Fraction(RATIONAL[function](*values)), dims)
+        if len(values) == 1 and (function, values[0]) in EXACT:
+            return number(EXACT[function, values[0]], dims)
+    return Map.of(function, tuple(operands))
+
+
+def power(base: Node, exponent: Fraction | int) -> Node:
+    """Each entry of `base` to a fixed power."""
+    return elementwise("pow", (base, number(exponent, base.dims)))
+
+
+def _power(base: Node, exponent: Node) -> Node | None:
+    """``base^exponent`` where it folds: numbers, small and nested powers, powers of products."""
+    p = as_number(exponent)
+    if p is None:
+        return ones(base.dims) if as_number(base) == 1 else None
+    if p in (0, 1):
+        return base if p else ones(base.dims)
+    value = as_number(base)
+    if value is not None:
+        folded = _exact_power(value, p)
+        return None if folded is None else number(folded, base.dims)
+    if p.denominator != 1:
+        return None
+    if p == 2:
+        labels = tuple(range(base.rank))
+        return einsum(base.rank, base.dims, [(base, labels), (base, labels)])
+    content, inner = _content(base)
+    if content != 1:
+        factor = _exact_power(content, p)
+        return None if factor is None else scale(factor, power(inner, p))
+    if isinstance(base, Map) and base.function == "pow":
+        scaled = add(base.dims, [(p, base.operands[1])])
+        return elementwise("pow", (base.operands[0], scaled))
+    if isinstance(base, Einsum) and len(base.sizes) == base.rank and _is_plain(base):
+        factors = [(power(o, p), a) for o, a in zip(base.operands, base.labels, strict=True)]
+        return einsum(base.rank, base.sizes, factors)
+    return None
+
+
+def _is_plain(node: Einsum) -> bool:
+    """Whether a product has no operand with zeros of its own, so that negative powers exist."""
+    return not any(isinstance(operand, Delta | Basis) for operand in node.operands)
+
+
+def _exact_power(value: Fraction, p: Fraction) -> Fraction | None:
+    """``value^p`` where it is rational and not too long, else None."""
+    if p.denominator == 2 and value > 0:
+        roots = math.isqrt(value.numerator), math.isqrt(value.denominator)
+        if (roots[0] ** 2, roots[1] ** 2) != (value.numerator, value.denominator):
+            return None
+        value, p = Fraction(*roots), 2 * p
+    if p.denominator != 1 or (value == 0 and p < 0):
+        return None
+    bits = value.numerator.bit_length() + value.denominator.bit_length()
+    return value ** int(p) if bits * abs(p) <= MAX_EXACT_BITS else None
+
+
+def matrix_function(function: str, operand: Node) -> Node:
+    """A function of `matrix_functions.py` of the last axes, for each place on the others."""
+    entry = MATRIX_FUNCTIONS[function]
+    batch = operand.rank - entry.rank
+    return MatrixFunction.of(function, operand.dims[: batch + entry.result], (operand,))
+
+
+# ── rebuilding ───────────────────────────────────────────────────────────────────────────────
+
+
+def rebuild(node: Node, operands: tuple[Node, ...], sizes: Mapping[str, Dim] = NO_SIZES) -> Node:
+    """The node with other operands, again in normal form; `sizes` replaces names of sizes."""
+    if not sizes and all(a is b for a, b in zip(operands, node.operands, strict=True)):
+        return node
+    dims = tuple([dim.substitute(sizes) for dim in node.dims])
+    match node:
+        case Variable():
+            return Variable.of(node.name, dims, node.properties)
+        case Size():
+            return size(node.dim.substitute(sizes))
+        case Delta():
+            return Delta.of(dims[0])
+        case Basis():
+            return Basis.of(dims[0], node.position)
+        case Einsum():
+            label_sizes = [dim.substitute(sizes) for dim in node.sizes]
+            return einsum(node.rank, label_sizes, zip(operands, node.labels, strict=True))
+        case Add():
+            return add(dims, zip(node.coefficients, operands, strict=True))
+        case Map():
+            return elementwise(node.function, operands)
+        case MatrixFunction():
+            return matrix_function(node.function, operands[0])
+    return node

@@ -1,0 +1,105 @@
+"""Rewrite rules as data: a formula and a better form of it, both in the project's own language.
+
+They choose numerically stable forms before anything is differentiated, so that derivatives are
+derived from the stable form. ``x`` stands for anything; in a sum it stands for all terms that
+nothing else matches. Each rule is tried at every node, in this order; the first that matches wins.
+Sources: Mächler, "Accurately computing log(1 − exp(−|a|))" (2012); Higham, "Accuracy and
+Stability of Numerical Algorithms", 2nd ed., section 1.14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from tensorcalc import canonical
+from tensorcalc.ir import Add, Map, MatrixFunction, Node, Variable
+from tensorcalc.templates import formula, lift
+
+RULES: tuple[tuple[str, str, str], ...] = (
+    ("x : scalar", "log(1 + exp(x))", "softplus(x)"),
+    ("x : scalar", "log1p(exp(x))", "softplus(x)"),
+    ("x : scalar", "log(1 + x)", "log1p(x)"),
+    ("x : scalar", "exp(x) - 1", "expm1(x)"),
+    ("x : scalar", "1/(1 + exp(x))", "sigmoid(-x)"),
+    ("x : scalar", "log(sigmoid(x))", "-softplus(-x)"),
+    ("x : scalar", "1 - sigmoid(x)", "sigmoid(-x)"),
+    ("x : matrix(n, n)", "log(det(x))", "logdet(x)"),
+)
+
+
+@cache
+def _compiled() -> dict[str, list[tuple[Node, Node]]]:
+    """Patterns and replacements by the head of the pattern."""
+    table: dict[str, list[tuple[Node, Node]]] = {}
+    for declaration, pattern, replacement in RULES:
+        head = formula(declaration, pattern)
+        table.setdefault(_head(head), []).append((head, formula(declaration, replacement)))
+    return table
+
+
+def _head(node: Node) -> str:
+    return getattr(node, "function", type(node).__name__)
+
+
+def apply_rules(node: Node) -> Node | None:
+    """The better form of a node by the first rule that matches, else None."""
+    if not isinstance(node, Add | Map | MatrixFunction):
+        return None
+    for pattern, replacement in _compiled().get(_head(node), ()):
+        bound: dict[str, Node] = {}
+        if _match(pattern, node, bound):
+            sizes = {
+                name: dim
+                for variable in _variables(pattern)
+                for old, dim in zip(
+                    reversed(variable.dims), reversed(bound[variable.name].dims), strict=False
+                )
+                for name in old.names
+            }
+            return lift(replacement, bound, node.dims, sizes)
+    return None
+
+
+def _variables(pattern: Node) -> Iterator[Variable]:
+    stack = [pattern]
+    while stack:
+        node = stack.pop()
+        stack.extend(node.operands)
+        if isinstance(node, Variable):
+            yield node
+
+
+def _match(pattern: Node, node: Node, bound: dict[str, Node]) -> bool:
+    """Whether the node is an instance of the pattern; patterns are small, so recursion is too."""
+    if isinstance(pattern, Variable):
+        return bound.setdefault(pattern.name, node) is node
+    value = canonical.as_number(pattern)
+    if value is not None:
+        return canonical.as_number(node) == value
+    if type(pattern) is not type(node) or _head(pattern) != _head(node):
+        return False
+    if isinstance(pattern, Add) and isinstance(node, Add):
+        return _match_sum(pattern, node, bound)
+    return len(pattern.operands) == len(node.operands) and all(
+        _match(p, o, bound) for p, o in zip(pattern.operands, node.operands, strict=True)
+    )
+
+
+def _match_sum(pattern: Add, node: Add, bound: dict[str, Node]) -> bool:
+    """Every term of the pattern has its own term; a variable takes all that is left."""
+    left = list(canonical.terms_of(node))
+    rest: Variable | None = None
+    for coefficient, part in canonical.terms_of(pattern):
+        if isinstance(part, Variable) and coefficient == 1:
+            rest = part
+            continue
+        for k, (own, term) in enumerate(left):
+            if own == coefficient and _match(part, term, bound):
+                del left[k]
+                break
+        else:
+            return False
+    if rest is None:
+        return not left
+    return bool(left) and _match(rest, canonical.add(node.dims, left), bound)

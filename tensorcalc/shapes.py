@@ -1,0 +1,58 @@
+"""Which sizes are equal: pairs of dims in, a substitution for the inferred ones out.
+
+Sizes that the user named are fixed; sizes of undeclared variables (`Dim.is_inferred`) are
+unknowns, solved by unification. The name left for a class of equal unknowns is the smallest, so
+the result does not depend on the order of the formula.
+"""
+
+from __future__ import annotations
+
+from tensorcalc.dims import Dim, Dims
+
+
+def _order(name: str) -> tuple[bool, str]:
+    # an anonymous size (of `eye` or `vector(1)`) never stands for a variable's
+    return name.startswith("."), name
+
+
+class Shapes:
+    """The equalities found so far."""
+
+    def __init__(self) -> None:
+        self._bound: dict[str, Dim] = {}
+        self._fresh = 0
+
+    def fresh(self) -> Dim:
+        """A new unknown size."""
+        self._fresh += 1
+        return Dim.of(f".{self._fresh}")
+
+    def resolve(self, dim: Dim) -> Dim:
+        """The dim with every solved unknown replaced."""
+        while any(name in self._bound for name in dim.names):
+            dim = dim.substitute(self._bound)
+        return dim
+
+    def resolve_all(self, dims: Dims) -> Dims:
+        """`resolve` of every dim."""
+        return tuple([self.resolve(dim) for dim in dims])
+
+    def equate(self, left: Dim, right: Dim) -> bool:
+        """Make two sizes equal; False if they cannot be."""
+        left, right = self.resolve(left), self.resolve(right)
+        if left == right:
+            return True
+        unknowns = [d for d in (left, right) if d.coefficient == 1 and len(d.names) == 1]
+        unknowns = [d for d in unknowns if d.is_inferred]
+        if not unknowns:
+            return False
+        unknown = max(unknowns, key=lambda d: _order(d.names[0]))
+        other = right if unknown == left else left
+        if unknown.names[0] in other.names:
+            return False
+        self._bound[unknown.names[0]] = other
+        return True
+
+    def solution(self) -> dict[str, Dim]:
+        """What every solved unknown is."""
+        return {name: self.resolve(dim) for name, dim in self._bound.items()}

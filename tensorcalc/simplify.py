@@ -1,0 +1,142 @@
+"""IR -> IR in normal form: nested sums and products flattened, stable forms chosen.
+
+A sum inside a sum and a product inside a product are opened when nothing else uses them, or when
+they are small (`SMALL`), so that opt_einsum plans whole contractions while large shared parts stay
+shared. Constructors (`canonical.py`) do the rest. The pass runs until nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from tensorcalc import canonical
+from tensorcalc.ir import Add, Einsum, Node
+from tensorcalc.rules import apply_rules
+from tensorcalc.traverse import postorder, users
+
+SMALL = 4  # operands of a shared product or sum that is opened nevertheless
+MAX_ROUNDS = 50
+
+
+def simplify(roots: Sequence[Node]) -> list[Node]:
+    """The roots in normal form.
+
+    >>> from tensorcalc.ir import Variable
+    >>> from tensorcalc.dims import Dim
+    >>> n = Dim.of("n")
+    >>> x, y = (Variable.of(name, (n,)) for name in "xy")
+    >>> total = canonical.add((n,), [(Fraction(1), x), (Fraction(1), y)])
+    >>> nested = canonical.add((n,), [(Fraction(1), total), (Fraction(-1), y)])
+    >>> simplify([nested]) == [x]
+    True
+    """
+    roots = list(roots)
+    for _ in range(MAX_ROUNDS):
+        changed = _round(roots)
+        if all(a is b for a, b in zip(changed, roots, strict=True)):
+            break
+        roots = changed
+    return roots
+
+
+def _round(roots: list[Node]) -> list[Node]:
+    order = postorder(roots)
+    counts = users(roots)
+    absorbed = _absorbed(order, counts)
+    done: dict[Node, Node] = {}
+    for node in order:
+        if node in absorbed:
+            continue
+        if isinstance(node, Add):
+            new = _open_sum(node, done, counts, absorbed)
+        elif isinstance(node, Einsum):
+            new = _open_product(node, done, counts, absorbed)
+        else:
+            new = canonical.rebuild(node, tuple([done[o] for o in node.operands]))
+        done[node] = apply_rules(new) or new
+    return [done[root] for root in roots]
+
+
+def _absorbed(order: Sequence[Node], counts: dict[Node, int]) -> set[Node]:
+    """Sums used once by a sum, and products used once by a product.
+
+    They are never built themselves, so that a chain of them opens in one step.
+    """
+    absorbed: set[Node] = set()
+    for node in order:
+        if isinstance(node, Add | Einsum):
+            for operand in node.operands:
+                if counts[operand] == 1 and type(operand) is type(node):
+                    absorbed.add(operand)
+    return absorbed
+
+
+def _opens(node: Node, counts: dict[Node, int]) -> bool:
+    return counts.get(node, 1) == 1 or len(node.operands) <= SMALL
+
+
+def _open_sum(
+    node: Add, done: dict[Node, Node], counts: dict[Node, int], absorbed: set[Node]
+) -> Node:
+    """The sum with the sums among its terms opened, also under a transpose."""
+    terms: list[tuple[Fraction, Node]] = []
+    stack: list[tuple[Fraction, Node]] = [(Fraction(1), node)]
+    while stack:
+        outer, total = stack.pop()
+        for own, old in canonical.terms_of(total):
+            coefficient = outer * own
+            if old in absorbed:
+                stack.append((coefficient, old))
+                continue
+            new = done[old]
+            inner = _under_view(new)
+            if isinstance(new, Add) and _opens(old, counts):
+                terms += [(coefficient * c, term) for c, term in canonical.terms_of(new)]
+            elif inner is not None and _opens(old, counts) and _opens(inner, counts):
+                terms += [
+                    (coefficient * c, canonical.rebuild(new, (term,)))
+                    for c, term in canonical.terms_of(inner)
+                ]
+            else:
+                terms.append((coefficient, new))
+    return canonical.add(node.dims, terms)
+
+
+def _under_view(node: Node) -> Add | None:
+    """The sum of which a node only reorders or repeats the axes, else None."""
+    if isinstance(node, Einsum) and len(node.operands) == 1 and len(node.sizes) == node.rank:
+        (operand,) = node.operands
+        return operand if isinstance(operand, Add) else None
+    return None
+
+
+def _open_product(
+    node: Einsum, done: dict[Node, Node], counts: dict[Node, int], absorbed: set[Node]
+) -> Node:
+    """The product with the products among its factors opened."""
+    live = dict(enumerate(node.sizes))
+    factors: list[canonical.Factor] = []
+    coefficient = Fraction(1)
+    changed = False
+    stack = list(zip(node.operands, node.labels, strict=True))
+    while stack:
+        old, labels = stack.pop()
+        if old in absorbed and isinstance(old, Einsum):
+            stack += canonical.expand(old, labels, live)
+            changed = True
+            continue
+        new = done[old]
+        changed = changed or new is not old
+        if isinstance(new, Add) and len(new.operands) == 1:
+            coefficient *= new.coefficients[0]
+            new = new.operands[0]
+        if isinstance(new, Einsum) and _opens(old, counts):
+            factors += canonical.expand(new, labels, live)
+            changed = True
+        else:
+            factors.append((new, labels))
+    if not changed:
+        return node
+    sizes = [live[label] for label in range(len(live))]
+    return canonical.scale(coefficient, canonical.einsum(node.rank, sizes, factors))
