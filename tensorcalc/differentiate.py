@@ -1,0 +1,224 @@
+"""IR -> IR: derivatives, forward by substitution and in reverse by transposition.
+
+All that is known of a node is its differential, an expression linear in the differential of each
+operand: for an Einsum and an Add by their form, for functions from the tables `functions.py` and
+`matrix_functions.py`. `_differential` writes it as contractions with a hole where the operand's
+differential goes. Filling the hole with a tangent is forward mode; exchanging the hole's labels
+with the output's is its transpose, reverse mode. There is no second table.
+
+Laue, Mitterreiter and Giesen, "A Simple and Efficient Tensor Calculus", AAAI 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tensorcalc import canonical
+from tensorcalc.dims import Dim, Dims
+from tensorcalc.errors import DomainError
+from tensorcalc.functions import ARGUMENTS, FUNCTIONS
+from tensorcalc.ir import Add, Delta, Einsum, Labels, Map, MatrixFunction, Node, Variable
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.templates import formula, lift, scalar_formula
+from tensorcalc.traverse import postorder
+
+HOLE = "∂"  # not a name of the language
+
+
+@dataclass(frozen=True, slots=True)
+class LinearTerm:
+    """A contraction with a hole: ``coefficient * Σ hole[labels] * factors``.
+
+    Labels below `rank` are the axes of the node whose differential this is a term of.
+    """
+
+    coefficient: Fraction
+    rank: int
+    sizes: Dims
+    factors: tuple[canonical.Factor, ...]
+    hole: Labels
+
+
+def differentiate(output: Node, variable: Variable) -> Node:
+    """All partial derivatives; dims are those of `output`, then those of `variable`.
+
+    Reverse where the variable has at least as many axes as the output, else forward.
+    """
+    if variable.rank < output.rank:
+        seed = _unit(variable.dims)
+        return jvp(output, {variable: seed}, variable.dims)
+    seed = _unit(output.dims)
+    return vjp(output, seed, [variable], output.dims)[variable]
+
+
+def jvp(output: Node, tangents: Mapping[Variable, Node], extra: Dims = ()) -> Node:
+    """The differential of `output` with `tangents` for the differentials of variables.
+
+    A tangent has the dims of its variable, then `extra`; so has the result.
+    """
+    found: dict[Node, Node] = {variable: tangent for variable, tangent in tangents.items()}
+    trailing: list[Hashable] = [("extra", k) for k in range(len(extra))]
+    for node in postorder([output]):
+        if isinstance(node, Variable) or not any(o in found for o in node.operands):
+            continue
+        parts = []
+        for position, operand in enumerate(node.operands):
+            if operand not in found:
+                continue
+            for term in _differential(node, position):
+                sizes: dict[Hashable, Dim] = dict(enumerate(term.sizes))
+                sizes.update(zip(trailing, extra, strict=True))
+                filled = (found[operand], (*term.hole, *trailing))
+                ends = [*range(term.rank), *trailing]
+                product = canonical.contract(ends, sizes, [*term.factors, filled])
+                parts.append((term.coefficient, product))
+        found[node] = canonical.add((*node.dims, *extra), parts)
+    return found.get(output) or canonical.zeros((*output.dims, *extra))
+
+
+def vjp(
+    output: Node, cotangent: Node, variables: Sequence[Variable], extra: Dims = ()
+) -> dict[Variable, Node]:
+    """The transpose: what `cotangent` of the output pulls back to at every variable.
+
+    The cotangent has the dims `extra`, then those of `output`; a result has the dims `extra`,
+    then those of its variable.
+    """
+    order = postorder([output])
+    active: set[Node] = set(variables)
+    for node in order:
+        if any(operand in active for operand in node.operands):
+            active.add(node)
+    waiting: dict[Node, list[canonical.Term]] = {output: [(Fraction(1), cotangent)]}
+    leading: list[Hashable] = [("extra", k) for k in range(len(extra))]
+    for node in reversed(order):
+        if node not in active or node not in waiting or isinstance(node, Variable):
+            continue
+        arrived = canonical.add((*extra, *node.dims), waiting.pop(node))
+        if canonical.is_zero(arrived):
+            continue
+        for position, operand in enumerate(node.operands):
+            if operand not in active:
+                continue
+            for term in _differential(node, position):
+                pulled = _transpose(term, arrived, operand.dims, leading, extra)
+                waiting.setdefault(operand, []).append((term.coefficient, pulled))
+    return {
+        variable: canonical.add((*extra, *variable.dims), waiting.get(variable, ()))
+        for variable in variables
+    }
+
+
+def _transpose(
+    term: LinearTerm, cotangent: Node, dims: Dims, leading: list[Hashable], extra: Dims
+) -> Node:
+    """The contraction with hole and output exchanged.
+
+    A label that only the hole has becomes a broadcast; one that the hole repeats becomes a delta.
+    """
+    sizes: dict[Hashable, Dim] = dict(enumerate(term.sizes))
+    sizes.update(zip(leading, extra, strict=True))
+    factors: list[tuple[Node, Sequence[Hashable]]] = list(term.factors)
+    factors.append((cotangent, (*leading, *range(term.rank))))
+    ends: list[Hashable] = []
+    for axis, (label, dim) in enumerate(zip(term.hole, dims, strict=True)):
+        if label not in ends:
+            ends.append(label)
+            continue
+        twin = ("twin", axis)
+        sizes[twin] = dim
+        factors.append((Delta.of(dim), (label, twin)))
+        ends.append(twin)
+    return canonical.contract([*leading, *ends], sizes, factors)
+
+
+def _unit(dims: Dims) -> Node:
+    """The unit tensor with the axes `dims` twice."""
+    r = len(dims)
+    deltas = [(Delta.of(dim), (k, r + k)) for k, dim in enumerate(dims)]
+    return canonical.einsum(2 * r, (*dims, *dims), deltas)
+
+
+def _differential(node: Node, position: int) -> Iterator[LinearTerm]:
+    """The differential of a node in one operand, as contractions with a hole."""
+    axes = tuple(range(node.rank))
+    match node:
+        case Einsum():
+            others = list(zip(node.operands, node.labels, strict=True))
+            _, hole = others.pop(position)
+            yield LinearTerm(Fraction(1), node.rank, node.sizes, tuple(others), hole)
+        case Add():
+            yield LinearTerm(node.coefficients[position], node.rank, node.dims, (), axes)
+        case Map():
+            text = FUNCTIONS[node.function].derivatives[position]
+            if text is None:
+                raise DomainError(
+                    f"{node.function} cannot be differentiated by its argument {position + 1}"
+                )
+            arguments = dict(zip(ARGUMENTS, node.operands, strict=False))
+            slope = lift(scalar_formula(text), arguments, node.dims, {})
+            if not canonical.is_zero(slope):
+                yield LinearTerm(Fraction(1), node.rank, node.dims, ((slope, axes),), axes)
+        case MatrixFunction():
+            yield from _matrix_differential(node)
+        case _:
+            raise TypeError(f"{node!r} has no operands")
+
+
+def _matrix_differential(node: MatrixFunction) -> Iterator[LinearTerm]:
+    entry = MATRIX_FUNCTIONS[node.function]
+    (operand,) = node.operands
+    name, _, kind = entry.argument.partition(" : ")
+    template = formula(f"{name}, d{name} : {kind}", entry.differential)
+    batch = operand.dims[: operand.rank - entry.rank]
+    own = formula(f"{name} : {kind}", name).dims
+    sizes = dict(zip(map(str, own), operand.dims[len(batch) :], strict=True))
+    hole = Variable.of(HOLE, operand.dims)
+    differential = lift(template, {name: operand, f"d{name}": hole}, batch, sizes)
+    yield from linear_terms(differential, hole)
+
+
+def linear_terms(expression: Node, hole: Variable) -> Iterator[LinearTerm]:
+    """An expression linear in `hole` as a sum of contractions with the hole.
+
+    Raises
+    ------
+    TypeError
+        If the expression is not linear in the hole: a mistake in a table.
+    """
+    depends: set[Node] = {hole}
+    for node in postorder([expression]):
+        if any(operand in depends for operand in node.operands):
+            depends.add(node)
+    rank = expression.rank
+    start = (Fraction(1), dict(enumerate(expression.dims)), (), expression, tuple(range(rank)))
+    stack: list[tuple[Fraction, dict[int, Dim], tuple[canonical.Factor, ...], Node, Labels]] = [
+        start
+    ]
+    while stack:
+        coefficient, live, factors, node, labels = stack.pop()
+        if node is hole:
+            renumber = {label: k for k, label in enumerate(sorted(live))}
+            yield LinearTerm(
+                coefficient,
+                rank,
+                tuple([live[label] for label in sorted(live)]),
+                tuple((n, tuple([renumber[a] for a in own])) for n, own in factors),
+                tuple([renumber[a] for a in labels]),
+            )
+        elif isinstance(node, Add):
+            for c, operand in zip(node.coefficients, node.operands, strict=True):
+                if operand not in depends:
+                    raise TypeError(f"{expression!r} is not linear")
+                stack.append((coefficient * c, dict(live), factors, operand, labels))
+        elif isinstance(node, Einsum):
+            inner = canonical.expand(node, labels, live)
+            carriers = [k for k, (operand, _) in enumerate(inner) if operand in depends]
+            if len(carriers) != 1:
+                raise TypeError(f"{expression!r} is not linear")
+            operand, own = inner.pop(carriers[0])
+            stack.append((coefficient, live, factors + tuple(inner), operand, own))
+        else:
+            raise TypeError(f"{expression!r} is not linear")
