@@ -1,0 +1,328 @@
+"""The public functions: parse, derivatives, kernels. Thin: each calls the passes in order."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+from tensorcalc import differentiate as calculus
+from tensorcalc.dims import Dim
+from tensorcalc.errors import DomainError, LimitError, ShapeError, UnknownNameError
+from tensorcalc.expression import Expr, combine, equation_syntax, join
+from tensorcalc.ir import Node, Variable
+from tensorcalc.limits import current as limits
+from tensorcalc.parse import parse as parse_program
+from tensorcalc.properties import use_properties
+from tensorcalc.simplify import simplify
+from tensorcalc.syntax import Syntax
+
+if TYPE_CHECKING:
+    from tensorcalc.kernel import Kernel
+
+Formula = Expr | str
+NameList = list[str] | tuple[str, ...]
+Names = str | NameList
+
+
+def parse(text: str, **declarations: str) -> Expr:
+    """The expression that a program text says.
+
+    Parameters
+    ----------
+    text
+        A program in the language: matrix notation, index notation, einsum strings.
+    **declarations
+        Declarations by name, such as ``A="symmetric(n)"``.
+
+    Raises
+    ------
+    TensorcalcError
+        With line, column and caret, if the text is not a program or its shapes do not fit.
+
+    >>> print(parse("x'*A*x", A="symmetric(n)"))
+    x'*A*x
+    """
+    program = parse_program(text)
+    declared: list[Syntax] = []
+    for name, declaration in declarations.items():
+        declared += parse_program(f"{name} : {declaration}").children
+    if declared:
+        children = (*declared, *program.children)
+        program = Syntax("program", program.words, children, program.span)
+    return Expr(program)
+
+
+def _expression(formula: Formula) -> Expr:
+    if isinstance(formula, Expr):
+        return formula
+    if isinstance(formula, str):
+        return parse(formula)
+    raise DomainError(f"{type(formula).__name__} is neither an expression nor a program text")
+
+
+def _variable(expression: Expr, name: str) -> Variable:
+    known = expression.variables
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"the variables are {', '.join(known) or 'none'}"
+    raise UnknownNameError(f"{name} is not a variable of the expression", None, hint)
+
+
+def _names(names: Names) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def diff(formula: Formula, *names: str) -> Expr:
+    """The array of all partial derivatives, by one variable after the other.
+
+    Its axes are those of the formula, then those of each variable. By a variable that is declared
+    but does not occur the derivative is zero.
+
+    >>> print(diff("x'*A*x", "x"))
+    (A + A')*x
+    """
+    expression = _expression(formula)
+    if len(names) > limits().derivative_order:
+        raise LimitError(f"the order of a derivative is at most {limits().derivative_order}")
+    node, groups = expression.node, expression.groups
+    for name in names:
+        variable = _variable(expression, name)
+        (node,) = simplify([calculus.differentiate(node, variable)])
+        groups = (*groups, variable.rank)
+    return Expr.of(node, expression.variables, groups)
+
+
+@overload
+def grad(formula: Formula, names: str) -> Expr: ...
+@overload
+def grad(formula: Formula, names: NameList) -> dict[str, Expr]: ...
+def grad(formula: Formula, names: Names) -> Expr | dict[str, Expr]:
+    """The gradient of a scalar: the derivative with the shape of the variable.
+
+    With a list of names, a dict of gradients from one reverse pass.
+    """
+    expression = _scalar(formula)
+    if isinstance(names, str):
+        return diff(expression, names)
+    variables = [_variable(expression, name) for name in names]
+    from tensorcalc.canonical import number
+
+    pulled = calculus.vjp(expression.node, number(1), variables)
+    nodes = simplify([pulled[variable] for variable in variables])
+    return {
+        variable.name: Expr.of(node, expression.variables, (0, variable.rank))
+        for variable, node in zip(variables, nodes, strict=True)
+    }
+
+
+def _scalar(formula: Formula) -> Expr:
+    expression = _expression(formula)
+    if expression.node.rank:
+        raise ShapeError(
+            f"a gradient is that of a scalar; this has the shape {expression.shape}",
+            None,
+            "use jacobian or diff",
+        )
+    return expression
+
+
+def jacobian(formula: Formula, name: str) -> Expr:
+    """The derivative of a tensor by a tensor; axes (of the formula, of the variable)."""
+    return diff(formula, name)
+
+
+def hessian(formula: Formula, name: str, other: str | None = None) -> Expr:
+    """The second derivative of a scalar by one variable, or by two."""
+    return diff(_scalar(formula), name, other or name)
+
+
+def _directions(
+    expression: Expr, names: Names, directions: Names
+) -> tuple[list[Variable], dict[Variable, Node], dict[str, Variable]]:
+    variables = [_variable(expression, name) for name in _names(names)]
+    given = _names(directions)
+    if len(given) != len(variables):
+        raise ShapeError(f"{len(variables)} variables, but {len(given)} directions")
+    tangents: dict[Variable, Node] = {}
+    everything = dict(expression.variables)
+    for variable, name in zip(variables, given, strict=True):
+        direction = everything.setdefault(name, Variable.of(name, variable.dims))
+        if direction.dims != variable.dims:
+            raise ShapeError(f"the direction {name} has not the shape of {variable.name}")
+        tangents[variable] = direction
+    return variables, tangents, everything
+
+
+def jvp(formula: Formula, names: Names, directions: Names) -> Expr:
+    """The derivative in given directions: the Jacobian times vectors, never formed.
+
+    `directions` are names of new variables (or of ones that occur) of the same shapes.
+
+    >>> print(jvp("A*x", "x", "v"))
+    A*v
+    """
+    expression = _expression(formula)
+    _, tangents, everything = _directions(expression, names, directions)
+    (node,) = simplify([calculus.jvp(expression.node, tangents)])
+    return Expr.of(node, everything, expression.groups)
+
+
+@overload
+def vjp(formula: Formula, names: str, cotangent: str) -> Expr: ...
+@overload
+def vjp(formula: Formula, names: NameList, cotangent: str) -> dict[str, Expr]: ...
+def vjp(formula: Formula, names: Names, cotangent: str) -> Expr | dict[str, Expr]:
+    """A vector times the Jacobian, never formed: the gradient of ``<cotangent, formula>``.
+
+    `cotangent` is the name of a variable of the formula's shape. With a list of names, a dict.
+
+    >>> print(vjp("A*x", "x", "u"))
+    A'*u
+    """
+    expression = _expression(formula)
+    variables = [_variable(expression, name) for name in _names(names)]
+    dims = expression.node.dims
+    everything = dict(expression.variables)
+    seed = everything.setdefault(cotangent, Variable.of(cotangent, dims))
+    if seed.dims != dims:
+        raise ShapeError(f"the cotangent {cotangent} has not the shape of the formula")
+    pulled = calculus.vjp(expression.node, seed, variables)
+    nodes = simplify([pulled[variable] for variable in variables])
+    results = {
+        variable.name: Expr.of(node, everything, (0, variable.rank))
+        for variable, node in zip(variables, nodes, strict=True)
+    }
+    return results[names] if isinstance(names, str) else results
+
+
+@overload
+def hvp(formula: Formula, names: str, directions: str) -> Expr: ...
+@overload
+def hvp(formula: Formula, names: NameList, directions: NameList) -> dict[str, Expr]: ...
+def hvp(formula: Formula, names: Names, directions: Names) -> Expr | dict[str, Expr]:
+    """The Hessian of a scalar times directions, never formed; with lists, jointly, a dict.
+
+    >>> print(hvp("x'*A*x", "x", "v"))
+    (A + A')*v
+    """
+    expression = _scalar(formula)
+    variables, tangents, everything = _directions(expression, names, directions)
+    gradients = grad(expression, [variable.name for variable in variables])
+    nodes = simplify([calculus.jvp(g.node, tangents) for g in gradients.values()])
+    results = {
+        variable.name: Expr.of(node, everything, (0, variable.rank))
+        for variable, node in zip(variables, nodes, strict=True)
+    }
+    return results[names] if isinstance(names, str) else results
+
+
+def compile(formula: Formula | Mapping[str, Formula]) -> Kernel:  # noqa: A001  (the public name)
+    """A compiled kernel of one formula, or of several that share their work.
+
+    Parameters
+    ----------
+    formula
+        An expression or program text, or a mapping from output names to them. A mapping in gives
+        a dict out, in the same order.
+    """
+    from tensorcalc.kernel import compile_nodes
+
+    single = not isinstance(formula, Mapping)
+    given = {"value": formula} if not isinstance(formula, Mapping) else formula
+    expressions = [_expression(item) for item in given.values()]
+    nodes, variables = join(expressions)
+    nodes = use_properties(nodes)
+    return compile_nodes(dict(zip(given, nodes, strict=True)), variables, single)
+
+
+def value_and_grad(formula: Formula, names: Names, **data: Any) -> Callable[..., Any]:
+    """A compiled function that gives value and gradient together.
+
+    Called with the variables `names` in order, and keywords for all others that are not bound by
+    `data`. It returns ``(value, gradient)``, a float and an array as `scipy.optimize.minimize`
+    takes with ``jac=True``; for a list of names, a tuple of gradients.
+
+    Raises
+    ------
+    ShapeError
+        If the formula is not a scalar.
+    """
+    expression = _scalar(formula)
+    wanted = _names(names)
+    gradients = grad(expression, wanted)
+    outputs: dict[str, Formula] = {"value": expression}
+    outputs.update({f"gradient {name}": g for name, g in gradients.items()})
+    kernel = compile(outputs)
+    unknown = [name for name in data if name not in expression.variables]
+    if unknown:
+        _variable(expression, unknown[0])
+
+    def value_and_gradient(*point: Any, **more: Any) -> tuple[float, Any]:
+        if len(point) != len(wanted):
+            raise TypeError(f"{len(wanted)} arguments expected ({', '.join(wanted)})")
+        results = kernel(**dict(zip(wanted, point, strict=True)), **data, **more)
+        value, *pulled = results.values()
+        return float(value), pulled[0] if isinstance(names, str) else tuple(pulled)
+
+    return value_and_gradient
+
+
+# ── building expressions ─────────────────────────────────────────────────────────────────────
+
+
+def tensor(name: str, *dims: str | int, properties: str = "") -> Expr:
+    """A variable of any rank; a dim is a name or an integer. `properties` as in a declaration."""
+    kind = ("scalar", "vector", "matrix")[len(dims)] if len(dims) < 3 else "tensor"
+    sizes = f"({', '.join(map(str, dims))})" if dims else ""
+    return parse(f"{name} : {kind}{sizes} {properties}\n{name}")
+
+
+def scalar(name: str, properties: str = "") -> Expr:
+    """A scalar variable."""
+    return tensor(name, properties=properties)
+
+
+def vector(name: str, n: str | int | None = None, properties: str = "") -> Expr:
+    """A vector variable of `n` entries (a name, an integer, or None: inferred)."""
+    return _inferred(name, 1) if n is None else tensor(name, n, properties=properties)
+
+
+def matrix(
+    name: str, m: str | int | None = None, n: str | int | None = None, properties: str = ""
+) -> Expr:
+    """A matrix variable of `m` rows and `n` columns (names, integers, or None: inferred).
+
+    >>> x, A = vector("x", "n"), matrix("A", "n", "n")
+    >>> print(diff(x.T @ A @ x, "x"))
+    (A + A')*x
+    """
+    if m is None or n is None:
+        return _inferred(name, 2)
+    return tensor(name, m, n, properties=properties)
+
+
+def _inferred(name: str, rank: int) -> Expr:
+    parse(f"{name} : scalar\n{name}")  # the name must be one of the language
+    variable = Variable.of(name, tuple(Dim.of(f"{name}.{axis}") for axis in range(rank)))
+    return Expr.of(variable, {name: variable}, (rank,))
+
+
+def hadamard(left: Any, right: Any) -> Expr:
+    """The entrywise product, ``.*`` in the language."""
+    return combine("product", ("*", ".*"), [left, right])
+
+
+def einsum(equation: str, *operands: Any) -> Any:
+    """NumPy's einsum: of expressions an expression, of arrays an array, compiled.
+
+    >>> A, x = matrix("A", "m", "n"), vector("x", "n")
+    >>> print(einsum("ij,j->i", A, x))
+    A*x
+    """
+    if any(isinstance(operand, Expr) for operand in operands):
+        return combine("call", ("einsum",), [equation_syntax(equation), *operands])
+    from tensorcalc.kernel import einsum_arrays
+
+    return einsum_arrays(equation, operands)

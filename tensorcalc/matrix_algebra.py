@@ -1,0 +1,496 @@
+"""The matrix-expression algebra: what `recognize.py` makes and all printers of matrix form render.
+
+A `Matrix` is an operator on smaller ones, with an orientation (`shape`) that the IR does not have.
+The functions here build expressions tidily: double transposes vanish, transposes go where they
+cost least, equal scalars become powers, common factors of sums are taken out when that is shorter.
+
+===========  ===================================  =============================================
+op           args                                 data
+===========  ===================================  =============================================
+name         –                                    text
+number       –                                    Fraction
+eye, ones    –                                    –
+spread       a scalar, repeated at every entry    –
+product      scalars, then the chain of factors   (coefficient, number of scalars)
+sum          terms                                coefficients
+hadamard     factors                              –
+power        base, exponent                       –
+transpose    operand                              –
+call         arguments                            function name
+compare      left, right                          function name (`lt` …)
+===========  ===================================  =============================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+ONE = Fraction(1)
+MINUS_HALF = Fraction(-1, 2)
+MAX_FACTORED = 24  # longer sums are printed as they are
+ENTRYWISE = ("hadamard", "power", "compare")
+TRANSPOSED = {"scalar": "scalar", "column": "row", "row": "column", "matrix": "matrix"}
+
+
+class Matrix:
+    """An expression in matrix notation; equal expressions compare equal. `cost` counts symbols."""
+
+    __slots__ = ("args", "cost", "data", "key", "op", "shape", "symmetric")
+    cost: int
+    key: bytes
+    data: Any
+
+    def __init__(
+        self,
+        op: str,
+        shape: str,
+        args: tuple[Matrix, ...] = (),
+        data: object = None,
+        *,
+        cost: int = 1,
+        symmetric: bool = False,
+    ) -> None:
+        self.op, self.shape, self.args, self.data = op, shape, args, data
+        self.cost = cost + sum(arg.cost for arg in args)
+        self.symmetric = symmetric
+        digest = blake2b(f"{op} {shape} {data}".encode(), digest_size=16)
+        for arg in args:
+            digest.update(arg.key)
+        self.key = digest.digest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Matrix) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def number(value: Fraction) -> Matrix:
+    """A number."""
+    return Matrix("number", "scalar", (), value)
+
+
+def name(text: str, shape: str, *, symmetric: bool = False) -> Matrix:
+    """A variable, a constant or a defined name."""
+    return Matrix("name", shape, (), text, symmetric=symmetric)
+
+
+def eye() -> Matrix:
+    """The unit matrix; it costs more than other names, so that it is not made for brevity."""
+    return Matrix("eye", "matrix", symmetric=True, cost=3)
+
+
+def ones(shape: str) -> Matrix:
+    """A vector or matrix of ones."""
+    return number(ONE) if shape == "scalar" else spread(number(ONE), shape)
+
+
+def spread(scalar: Matrix, shape: str) -> Matrix:
+    """A scalar at every entry of `shape`."""
+    if shape == "scalar":
+        return scalar
+    return Matrix("spread", shape, (scalar,), symmetric=shape == "matrix", cost=2)
+
+
+def call(function: str, args: Sequence[Matrix], shape: str, *, symmetric: bool = False) -> Matrix:
+    """A function applied."""
+    return Matrix("call", shape, tuple(args), function, cost=2, symmetric=symmetric)
+
+
+def diag(vector: Matrix) -> Matrix:
+    """The diagonal matrix of a column."""
+    if vector.op == "spread":
+        return product(ONE, [*vector.args], [eye()])
+    return call("diag", [vector], "matrix", symmetric=True)
+
+
+def entrywise(function: str, args: Sequence[Matrix]) -> Matrix:
+    """An elementwise function; its scalar arguments may be spread."""
+    shaped = [arg for arg in args if arg.op != "spread" and arg.shape != "scalar"]
+    shape = next((arg.shape for arg in args if arg.shape != "scalar"), "scalar")
+    bare = [arg.args[0] if arg.op == "spread" else arg for arg in args]
+    inner = shape if shaped else "scalar"
+    if function == "pow":
+        result = power(bare[0], bare[1])
+    elif function in ("lt", "le", "gt", "ge"):
+        result = Matrix("compare", inner, tuple(bare), function)
+    else:
+        result = call(function, bare, inner)
+    return result if shaped else spread(result, shape)
+
+
+def power(base: Matrix, exponent: Matrix) -> Matrix:
+    """``base^exponent``, entry by entry."""
+    if exponent.op == "number" and exponent.data == 1:
+        return base
+    shape = base.shape if base.shape != "scalar" else exponent.shape
+    return Matrix("power", shape, (base, exponent))
+
+
+# ── transposes ───────────────────────────────────────────────────────────────────────────────
+
+
+def transpose(x: Matrix) -> Matrix:
+    """The transpose, written in the way that costs least."""
+    if x.shape == "scalar" or x.symmetric:
+        return x
+    if x.op == "transpose":
+        return x.args[0]
+    shape = TRANSPOSED[x.shape]
+    if x.op == "spread":
+        return spread(x.args[0], shape)
+    wrapped = Matrix("transpose", shape, (x,), cost=1 + (x.op not in ("name", "call")))
+    pushed: Matrix | None = None
+    if x.op == "product":
+        coefficient, scalars, chain = parts(x)
+        pushed = product(coefficient, scalars, [transpose(f) for f in reversed(chain)])
+    elif x.op == "sum" and len(x.args) <= MAX_FACTORED:
+        pushed = _plain_sum([(c, transpose(t)) for c, t in terms(x)])
+    elif x.op == "hadamard":
+        pushed = hadamard([transpose(f) for f in x.args])
+    elif x.op == "call" and x.shape == "matrix" and len(x.args) == 1 and x.data != "diag":
+        pushed = call(str(x.data), [transpose(x.args[0])], shape)
+    return wrapped if pushed is None or pushed.cost >= wrapped.cost else pushed
+
+
+# ── products ─────────────────────────────────────────────────────────────────────────────────
+
+
+def parts(x: Matrix) -> tuple[Fraction, list[Matrix], list[Matrix]]:
+    """Coefficient, scalars and chain of an expression as a product."""
+    if x.op == "number":
+        return _fraction(x.data), [], []
+    if x.op == "product":
+        coefficient, count = x.data
+        return coefficient, list(x.args[:count]), list(x.args[count:])
+    return (ONE, [x], []) if x.shape == "scalar" else (ONE, [], [x])
+
+
+def _fraction(data: object) -> Fraction:
+    return data if isinstance(data, Fraction) else ONE
+
+
+def product(coefficient: Fraction, scalars: Iterable[Matrix], chain: Iterable[Matrix]) -> Matrix:
+    """``coefficient * scalars * chain``; units vanish, nested products open."""
+    counts: dict[Matrix, list[Matrix]] = {}
+    flat: list[Matrix] = []
+    for scalar in scalars:
+        c, inner, own = parts(scalar)
+        coefficient *= c
+        if own:
+            inner.append(_chain(ONE, [], own))
+        for s in inner:
+            base, exponent = (s.args[0], s.args[1]) if s.op == "power" else (s, number(ONE))
+            counts.setdefault(base, []).append(exponent)
+    for factor in chain:
+        turned = factor.op == "transpose" and factor.args[0].op == "product"
+        c, inner, own = parts(factor.args[0] if turned else factor)
+        coefficient *= c
+        for s in inner:
+            base, exponent = (s.args[0], s.args[1]) if s.op == "power" else (s, number(ONE))
+            counts.setdefault(base, []).append(exponent)
+        flat += [transpose(f) for f in reversed(own)] if turned else own
+    units = [factor for factor in flat if factor.op == "eye"]
+    if units:
+        flat = [factor for factor in flat if factor.op != "eye"] or units[:1]
+    flat = [
+        transpose(factor) if factor.shape == "matrix" and factor.symmetric else factor
+        for factor in flat
+    ]
+    kept = []
+    for base, exponents in counts.items():
+        total = exponents[0] if len(exponents) == 1 else sum_([(ONE, e) for e in exponents])
+        if total.op == "number" and total.data == 0:
+            continue
+        kept.append(power(base, total))
+    if not flat and len(kept) == 1 and kept[0].op == "product":
+        c, kept, flat = parts(kept[0])
+        coefficient *= c
+    if len(flat) == 1 and flat[0].op == "spread":
+        return spread(product(coefficient, [*kept, *flat[0].args], []), flat[0].shape)
+    sign, flat = _signs(coefficient, flat)
+    coefficient *= sign
+    return _chain(coefficient, sorted(kept, key=_scalar_order), _turned(flat))
+
+
+def _turned(chain: list[Matrix]) -> list[Matrix]:
+    """``B'*A'*C'`` as ``(C*A*B)'`` where that has fewer symbols."""
+    if len(chain) < 2 or _chain_shape(chain[0].shape, chain[-1].shape) != "matrix":
+        return chain
+    flipped = [transpose(factor) for factor in reversed(chain)]
+    if sum(f.cost for f in flipped) + 2 >= sum(f.cost for f in chain):
+        return chain
+    return [Matrix("transpose", "matrix", (_chain(ONE, [], flipped),), cost=2)]
+
+
+def _scalar_order(scalar: Matrix) -> tuple[int, str]:
+    return scalar.cost, str(scalar.data)
+
+
+def _signs(coefficient: Fraction, chain: list[Matrix]) -> tuple[Fraction, list[Matrix]]:
+    """Pull numbers out of sums, and turn signs around where that leaves fewer of them."""
+    factor_out = ONE
+    balanced = []
+    result = list(chain)
+    for k, factor in enumerate(chain):
+        inner = factor.args[0] if factor.op == "transpose" else factor
+        if inner.op != "sum":
+            continue
+        coefficients = [c for c, _ in terms(inner)]
+        common = abs(coefficients[0])
+        if any(abs(c) != common for c in coefficients):
+            common = ONE
+        negative = sum(c < 0 for c in coefficients)
+        if 2 * negative > len(coefficients):
+            common = -common
+        elif 2 * negative == len(coefficients):
+            balanced.append(k)
+        if common != 1:
+            result[k] = _times(1 / common, factor)
+            factor_out *= common
+    # one difference may turn around; two, as in a quadratic form, are better left alike
+    if len(balanced) == 1 and coefficient * factor_out < 0:
+        result[balanced[0]] = _times(-ONE, result[balanced[0]])
+        factor_out = -factor_out
+    return factor_out, result
+
+
+def _times(number_: Fraction, factor: Matrix) -> Matrix:
+    """A sum, or a transposed sum, with every coefficient multiplied."""
+    inner = factor.args[0] if factor.op == "transpose" else factor
+    total = _plain_sum([(number_ * c, t) for c, t in terms(inner)])
+    return transpose(total) if factor.op == "transpose" else total
+
+
+def _chain(coefficient: Fraction, scalars: Sequence[Matrix], chain: Sequence[Matrix]) -> Matrix:
+    if not scalars and not chain:
+        return number(coefficient)
+    if coefficient == 1 and len(scalars) + len(chain) == 1:
+        return (*scalars, *chain)[0]
+    shape, symmetric = "scalar", False
+    if chain:
+        first, last = chain[0].shape, chain[-1].shape
+        shape = _chain_shape(first, last)
+        symmetric = shape == "matrix" and _is_palindrome(chain)
+    args = (*scalars, *chain)
+    wrapped = sum(arg.op in ("sum", "hadamard", "product") for arg in args)
+    cost = len(args) - 1 + (abs(coefficient) != 1) + (coefficient < 0) + wrapped
+    data = (coefficient, len(scalars))
+    return Matrix("product", shape, args, data, cost=cost, symmetric=symmetric)
+
+
+def _chain_shape(first: str, last: str) -> str:
+    rows, columns = first in ("column", "matrix"), last in ("row", "matrix")
+    if rows:
+        return "matrix" if columns else "column"
+    return "row" if columns else "scalar"
+
+
+def _is_palindrome(chain: Sequence[Matrix]) -> bool:
+    """Whether the chain is its own transpose, such as ``X'*D*X``."""
+    return all(left == transpose(right) for left, right in zip(chain, reversed(chain), strict=True))
+
+
+def scaled(coefficient: Fraction, x: Matrix) -> Matrix:
+    """A number times an expression."""
+    return x if coefficient == 1 else product(coefficient, [], [x])
+
+
+def hadamard(factors: Iterable[Matrix]) -> Matrix:
+    """The entrywise product; numbers and scalars go in front."""
+    coefficient = ONE
+    scalars: list[Matrix] = []
+    flat: list[Matrix] = []
+    shape = "scalar"
+    for factor in factors:
+        if factor.op == "spread":
+            scalars += factor.args
+            shape = factor.shape
+            continue
+        c, own, chain = parts(factor)
+        if len(chain) == 1 and chain[0].op == "hadamard":
+            flat += chain[0].args
+        elif chain:
+            flat.append(_chain(ONE, [], chain))
+        coefficient *= c
+        scalars += own
+    if not flat:
+        return spread(product(coefficient, scalars, []), shape)
+    powers: dict[Matrix, list[Matrix]] = {}
+    for factor in flat:
+        split = factor.op == "power" and factor.args[1].shape == "scalar"
+        base = factor.args[0] if split else factor
+        powers.setdefault(base, []).append(factor.args[1] if split else number(ONE))
+    merged = []
+    for base, exponents in powers.items():
+        total = exponents[0] if len(exponents) == 1 else sum_([(ONE, e) for e in exponents])
+        if not (total.op == "number" and total.data == 0):
+            merged.append(power(base, total))
+    merged.sort(key=lambda f: (f.op == "power", f.cost))
+    if not merged:
+        return spread(product(coefficient, scalars, []), flat[0].shape)
+    if len(merged) == 1:
+        return product(coefficient, scalars, merged)
+    cost = len(merged) - 1 + sum(f.op in ("sum", "product") for f in merged)
+    symmetric = all(f.symmetric for f in merged)
+    inner = Matrix("hadamard", merged[0].shape, tuple(merged), cost=cost, symmetric=symmetric)
+    return product(coefficient, scalars, [inner])
+
+
+# ── sums ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def terms(x: Matrix) -> list[tuple[Fraction, Matrix]]:
+    """The terms of a sum with their coefficients; of anything else, itself."""
+    if x.op == "sum":
+        coefficients: tuple[Fraction, ...] = x.data
+        return list(zip(coefficients, x.args, strict=True))
+    return [(ONE, x)]
+
+
+def sum_(items: Iterable[tuple[Fraction, Matrix]]) -> Matrix:
+    """The sum, with common factors taken out where that is shorter."""
+    return _factored(_merge(items))
+
+
+def _plain_sum(items: Iterable[tuple[Fraction, Matrix]]) -> Matrix:
+    return _build_sum(_merge(items))
+
+
+def _merge(items: Iterable[tuple[Fraction, Matrix]]) -> list[tuple[Fraction, Matrix]]:
+    """Terms without coefficients of their own; equal ones merged."""
+    merged: dict[Matrix, Fraction] = {}
+    for coefficient, item in items:
+        for c, term in terms(item):
+            own, scalars, chain = parts(term)
+            bare = term if own == 1 else _chain(ONE, scalars, chain)
+            merged[bare] = merged.get(bare, Fraction(0)) + coefficient * c * own
+    return [(c, t) for t, c in merged.items() if c]
+
+
+def _order(item: tuple[Fraction, Matrix]) -> tuple[int, int, str]:
+    coefficient, term = item
+    flat = term.args[0] if term.op == "spread" else term
+    place = 0 if flat.op == "number" and coefficient > 0 else 1 if coefficient > 0 else 2
+    return place, (term.op == "transpose") - term.cost, sketch(term)
+
+
+@lru_cache(maxsize=4096)
+def sketch(term: Matrix) -> str:
+    """A short text to order terms by: the first names, transposed ones later."""
+    words: list[str] = []
+    stack = [term]
+    while stack and len(words) < 6:
+        x = stack.pop()
+        if x.op == "name":
+            words.append(str(x.data))
+        elif x.op == "transpose":
+            words.append("~")
+        stack.extend(reversed(x.args))
+    return " ".join(words)
+
+
+def _build_sum(items: Sequence[tuple[Fraction, Matrix]]) -> Matrix:
+    if not items:
+        return number(Fraction(0))
+    if len(items) == 1:
+        return scaled(*items[0])
+    shape = next((t.shape for _, t in items if t.shape != "scalar"), "scalar")
+    if all(t.op == "spread" or t.shape == "scalar" for _, t in items) and shape != "scalar":
+        bare = [(c, t.args[0] if t.op == "spread" else t) for c, t in items]
+        return spread(sum_(bare), shape)
+    ordered = sorted(items, key=_order)
+    keys = {t.key for _, t in ordered}
+    symmetric = shape == "matrix" and (
+        all(t.symmetric for _, t in ordered)
+        or (len(ordered) <= MAX_FACTORED and _mirrored(ordered, keys))
+    )
+    data = tuple(c for c, _ in ordered)
+    cost = len(ordered) - 1 + sum(abs(c) != 1 for c in data) + (data[0] < 0)
+    args = tuple(t for _, t in ordered)
+    return Matrix("sum", shape, args, data, cost=cost, symmetric=symmetric)
+
+
+def _mirrored(items: Sequence[tuple[Fraction, Matrix]], keys: set[bytes]) -> bool:
+    """Whether every term's transpose is there with the same coefficient, as in ``A + A'``."""
+    known = {t.key: c for c, t in items}
+    for c, term in items:
+        if term.symmetric:
+            continue
+        flipped = (
+            term.args[0]
+            if term.op == "transpose"
+            else Matrix("transpose", "matrix", (term,), cost=1 + (term.op not in ("name", "call")))
+        )
+        if term.op == "product":
+            flipped = transpose(term)
+        if known.get(flipped.key) != c:
+            return False
+    return bool(keys)
+
+
+def _factored(items: list[tuple[Fraction, Matrix]]) -> Matrix:
+    """Take common scalars, first or last factors out of terms, as long as that saves symbols."""
+    best = _build_sum(items)
+    while 1 < len(items) <= MAX_FACTORED:
+        improved: list[tuple[int, int, list[tuple[Fraction, Matrix]], Matrix]] = []
+        for place in (SCALARS, LAST, FIRST):
+            groups: dict[Matrix, list[int]] = {}
+            for k, (_, term) in enumerate(items):
+                for factor in _factors_at(term, place):
+                    groups.setdefault(factor, []).append(k)
+            for common, members in groups.items():
+                if len(members) > 1:
+                    new = _take_out(items, common, members, place)
+                    total = _build_sum(new)
+                    if total.cost < best.cost:
+                        improved.append((total.cost, len(improved), new, total))
+        if not improved:
+            break
+        _, _, items, best = min(improved, key=lambda c: c[:2])
+    return best
+
+
+SCALARS, LAST, FIRST = range(3)
+
+
+def _factors_at(term: Matrix, place: int) -> list[Matrix]:
+    """The factors of a term that a common one is looked for among."""
+    _, scalars, chain = parts(term)
+    if place == SCALARS:
+        return scalars if chain or len(scalars) > 1 else []
+    end = chain[-1:] if place == LAST else chain[:1]
+    return [factor for factor in end if factor.op != "eye"]
+
+
+def _take_out(
+    items: list[tuple[Fraction, Matrix]], common: Matrix, members: list[int], place: int
+) -> list[tuple[Fraction, Matrix]]:
+    """The terms with those of `members` made one: a sum times `common`."""
+    inner = []
+    for k in members:
+        coefficient, scalars, chain = parts(items[k][1])
+        if place == SCALARS:
+            scalars = [s for s in scalars if s != common]
+        else:
+            chain = chain[:-1] if place == LAST else chain[1:]
+            if not chain and (common.shape == "matrix" or place == LAST):
+                chain = [eye()]
+        inner.append((items[k][0] * coefficient, _chain(ONE, scalars, chain)))
+    if any(term.shape != inner[0][1].shape for _, term in inner):
+        return items
+    total = sum_(inner)
+    if place == SCALARS:
+        made = (
+            product(ONE, [common], [total])
+            if total.shape != "scalar"
+            else product(ONE, [common, total], [])
+        )
+    else:
+        made = product(ONE, [], [total, common] if place == LAST else [common, total])
+    kept = [item for k, item in enumerate(items) if k not in members]
+    return _merge([*kept, (ONE, made)])

@@ -1,0 +1,127 @@
+"""A node with its layout -> the whole printed result: helper definitions, then the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tensorcalc import matrix_algebra as matrix
+from tensorcalc.dims import Dim
+from tensorcalc.ir import Node, Variable
+from tensorcalc.layout import is_transposed
+from tensorcalc.matrix_algebra import Matrix
+from tensorcalc.printing import einsum, latex, text
+from tensorcalc.printing.index import LATEX, TEXT, IndexPrinter, IndexStyle
+from tensorcalc.properties import use_properties
+from tensorcalc.recognize import recognize
+
+SIZE_FUNCTIONS = {(1, 0): "len", (2, 0): "rows", (2, 1): "cols"}
+SizeText = Callable[[Dim], str | None]
+
+
+def size_text(variables: Mapping[str, Variable]) -> SizeText:
+    """How a size is written: its name, or ``len(x)``, ``rows(A)``, ``cols(A)``."""
+    ranks = {name: variable.rank for name, variable in variables.items()}
+
+    def write(dim: Dim) -> str | None:
+        factors = [str(dim.coefficient)] * (dim.coefficient != 1 or not dim.names)
+        for name in dim.names:
+            variable, _, axis = name.rpartition(".")
+            if variable:
+                function = SIZE_FUNCTIONS.get((ranks.get(variable, 0), int(axis)))
+                if function is None:
+                    return None
+                name = f"{function}({variable})"
+            factors.append(name)
+        return "*".join(factors)
+
+    return write
+
+
+def to_text(
+    node: Node, variables: Mapping[str, Variable], groups: tuple[int, ...], layout: str
+) -> str:
+    """The language's notation."""
+    return "\n".join(_document(node, variables, groups, layout, text.to_text, TEXT))
+
+
+def to_latex(
+    node: Node, variables: Mapping[str, Variable], groups: tuple[int, ...], layout: str
+) -> str:
+    """LaTeX; several lines are the rows of an ``aligned`` environment."""
+    lines = _document(node, variables, groups, layout, latex.to_latex, LATEX)
+    if len(lines) == 1:
+        return lines[0]
+    rows = " \\\\\n".join("& " + line for line in lines)
+    return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
+
+
+def to_index(node: Node, variables: Mapping[str, Variable]) -> str:
+    """Index notation throughout."""
+    (node,) = use_properties([node])
+    return "\n".join(_index_lines(node, variables, TEXT, text.to_text))
+
+
+def to_einsum(node: Node, variables: Mapping[str, Variable]) -> str:
+    """Einsum strings throughout."""
+    return einsum.to_einsum(node, size_text(variables))
+
+
+def _document(
+    node: Node,
+    variables: Mapping[str, Variable],
+    groups: tuple[int, ...],
+    layout: str,
+    render: Callable[[Matrix], str],
+    style: IndexStyle,
+) -> list[str]:
+    transposed = is_transposed(groups, layout)
+    (node,) = use_properties([node])
+    if node.rank > 2:
+        return _index_lines(node, variables, style, render)
+    sizes = size_text(variables)
+    recognized = recognize(node, sizes)
+    whole = _whole_text(sizes, render)
+    if recognized.result is None:
+        return _index_lines(node, variables, style, render, transposed=transposed)
+    lines: list[str] = []
+    names: dict[Node, str] = {}
+    for name, helper, form in recognized.helpers:
+        if form is not None:
+            lines.append(f"{name} = {render(form)}")
+        else:
+            printer = IndexPrinter([helper], style, sizes, whole, names)
+            lines += [printer.definition(n, h) for n, h in printer.helpers]
+            names.update(printer.names)
+            lines.append(printer.definition(name, helper))
+        names[helper] = name
+    result = matrix.transpose(recognized.result) if transposed else recognized.result
+    return [*lines, render(result)]
+
+
+def _whole_text(sizes: SizeText, render: Callable[[Matrix], str]) -> Callable[[Node], str | None]:
+    """How an argument of a matrix function is written whole, where it has a matrix form."""
+
+    def write(node: Node) -> str | None:
+        recognized = recognize(node, sizes)
+        if recognized.result is None or recognized.helpers:
+            return None
+        return render(recognized.result)
+
+    return write
+
+
+def _index_lines(
+    node: Node,
+    variables: Mapping[str, Variable],
+    style: IndexStyle,
+    render: Callable[[Matrix], str],
+    *,
+    transposed: bool = False,
+) -> list[str]:
+    sizes = size_text(variables)
+    printer = IndexPrinter([node], style, sizes, _whole_text(sizes, render))
+    lines = [printer.definition(name, helper) for name, helper in printer.helpers]
+    axes = printer.axes(node)
+    entry = printer.line(node, axes)
+    ends = list(reversed(axes)) if transposed and node.rank == 2 else axes
+    return [*lines, style.arrow(entry, ends) if axes else entry]

@@ -1,0 +1,114 @@
+"""IR -> einsum strings, which the parser reads back: `einsum("ij,j->i", A, x)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tensorcalc import canonical
+from tensorcalc.dims import Dim
+from tensorcalc.functions import COMPARISONS
+from tensorcalc.ir import (
+    Add,
+    Basis,
+    Constant,
+    Delta,
+    Einsum,
+    Map,
+    MatrixFunction,
+    Node,
+    Size,
+    Variable,
+)
+from tensorcalc.printing import program
+from tensorcalc.printing.render import ATOM, COMPARE, NEGATION, POSTFIX, PRODUCT, SUM, Text
+from tensorcalc.printing.text import number
+from tensorcalc.traverse import variables
+
+OPERATORS = {function: operator for operator, function in COMPARISONS.items()}
+
+
+def to_einsum(root: Node, size_text: Callable[[Dim], str | None]) -> str:
+    """The node as nested einsum calls; shared parts are defined first, one a line."""
+    taken = set(variables(root))
+    spelling = program.Spelling(lambda node, texts: _spell(node, texts, size_text))
+    definitions, result = program.lines(root, spelling, taken, "T")
+    return "\n".join([*(f"{name} = {text}" for name, text in definitions), result])
+
+
+def _fit(text: Text, place: int) -> str:
+    return text[0] if text[1] >= place else f"({text[0]})"
+
+
+def _spell(node: Node, texts: Sequence[Text], size_text: Callable[[Dim], str | None]) -> Text:
+    def sized(function: str, dim: Dim) -> str:
+        size = size_text(dim)
+        return f"{function}, {size})" if size else f"{function})"
+
+    value = canonical.as_number(node)
+    if value is not None and node.rank == 0:
+        return number(value)
+    match node:
+        case Variable() | Constant():
+            return node.name, ATOM
+        case Size():
+            return size_text(node.dim) or f"dim({node.dim})", ATOM
+        case Delta():
+            size = size_text(node.dims[0])
+            return f"eye({size})" if size else "eye", ATOM
+        case Basis():
+            size = size_text(node.dims[0]) or ""
+            return f"(eye({size})[i,{node.position}] -> [i])", ATOM
+        case Einsum():
+            free = program.uncovered(node)
+            units = [sized("vector(1", node.dims[a]) for a in free]
+            if len(node.operands) == 0 and len(units) == 1:
+                return units[0], ATOM
+            operands = ", ".join([*(text for text, _ in texts), *units])
+            return f'einsum("{program.subscripts(node, free)}", {operands})', ATOM
+        case Add():
+            return _sum(node, texts, sized)
+        case Map():
+            return _map(node, texts)
+        case MatrixFunction():
+            return f"{node.function}({texts[0][0]})", ATOM
+    raise TypeError(f"no such node: {node!r}")
+
+
+def _sum(node: Add, texts: Sequence[Text], sized: Callable[[str, Dim], str]) -> Text:
+    pieces: list[str] = []
+    for coefficient, operand, text in zip(node.coefficients, node.operands, texts, strict=True):
+        if pieces:
+            pieces.append(" - " if coefficient < 0 else " + ")
+        elif coefficient < 0:
+            pieces.append("-")
+        spread = canonical.as_number(operand) == 1 and len(node.operands) > 1
+        if spread:  # a number is added to every entry
+            pieces.append(_fit(number(abs(coefficient)), PRODUCT))
+        elif abs(coefficient) == 1:
+            pieces.append(_fit(text, PRODUCT))
+        else:
+            pieces.append(f"{_fit(number(abs(coefficient)), NEGATION)}*{_fit(text, NEGATION)}")
+    if not pieces:
+        units = ", ".join(sized("vector(1", dim) for dim in node.dims)
+        names = "ijklmnopqrstuvwxyzabcdefgh"[: node.rank]
+        return f'0*einsum("{",".join(names)}->{names}", {units})', PRODUCT
+    return "".join(pieces), SUM if len(node.operands) > 1 else PRODUCT
+
+
+def _map(node: Map, texts: Sequence[Text]) -> Text:
+    shown = [_bare(o, t) for o, t in zip(node.operands, texts, strict=True)]
+    if all(canonical.as_number(o) is not None for o in node.operands):
+        shown = list(texts)
+    if node.function in OPERATORS:
+        operator = OPERATORS[node.function]
+        return f"{_fit(shown[0], SUM)} {operator} {_fit(shown[1], SUM)}", COMPARE
+    if node.function == "pow":
+        operator = "^" if node.rank == 0 else ".^"
+        return f"{_fit(shown[0], ATOM)}{operator}{_fit(shown[1], ATOM)}", POSTFIX
+    return f"{node.function}({', '.join(text for text, _ in shown)})", ATOM
+
+
+def _bare(node: Node, text: Text) -> Text:
+    """A number without its shape: scalars are broadcast."""
+    value = canonical.as_number(node)
+    return text if value is None else number(value)

@@ -1,0 +1,65 @@
+"""IR -> lines of three-address text: one line per shared part, then the result.
+
+Einsum strings and NumPy code differ only in how they spell a node; both are a `Spelling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from tensorcalc.ir import Einsum, Node
+from tensorcalc.printing.render import Text
+from tensorcalc.traverse import postorder, users
+
+MAX_REPEATED = 40  # characters of a shared part that is repeated rather than named
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a notation writes one node, given the texts of its operands."""
+
+    node: Callable[[Node, Sequence[Text]], Text]
+
+
+def lines(
+    root: Node, spelling: Spelling, taken: set[str], prefix: str
+) -> tuple[list[tuple[str, str]], str]:
+    """Definitions ``(name, text)`` of shared parts, and the text of the root."""
+    counts = users([root])
+    names: Iterator[str] = (
+        name for name in (f"{prefix}{k}" for k in count(1)) if name not in taken
+    )
+    definitions: list[tuple[str, str]] = []
+    texts: dict[Node, Text] = {}
+    for node in postorder([root]):
+        shown = spelling.node(node, [texts[operand] for operand in node.operands])
+        if node is not root and counts[node] > 1 and len(shown[0]) > MAX_REPEATED:
+            name = next(names)
+            definitions.append((name, shown[0]))
+            shown = name, 9
+        texts[node] = shown
+    return definitions, texts[root][0]
+
+
+def letters(node: Einsum) -> list[str]:
+    """A letter for every label, by NumPy's alphabet and then any letter."""
+    alphabet = [chr(c) for c in (*range(ord("i"), ord("z") + 1), *range(ord("a"), ord("i")))]
+    alphabet += [chr(c) for c in range(ord("A"), ord("Z") + 1)]
+    alphabet += [chr(c) for c in range(0xC0, 0xC0 + 4096) if chr(c).isalpha()]
+    return alphabet[: len(node.sizes)]
+
+
+def subscripts(node: Einsum, extra: Sequence[int] = ()) -> str:
+    """The einsum string of a node; `extra` are labels of further operands of rank 1."""
+    names = letters(node)
+    terms = ["".join(names[a] for a in own) for own in node.labels]
+    terms += [names[a] for a in extra]
+    return f"{','.join(terms)}->{''.join(names[: node.rank])}"
+
+
+def uncovered(node: Einsum) -> list[int]:
+    """Output labels that no operand has."""
+    covered = {a for own in node.labels for a in own}
+    return [a for a in range(node.rank) if a not in covered]

@@ -1,0 +1,258 @@
+"""Matrix expression -> text in some notation. A notation is a `Style`: data and small functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tensorcalc import matrix_algebra as m
+from tensorcalc.matrix_algebra import Matrix
+from tensorcalc.traverse import Steps, trampoline
+
+# how tightly a text binds: an operand that binds less tightly than its place gets parentheses
+COMPARE, SUM, PRODUCT, NEGATION, POSTFIX, ATOM = range(6)
+Text = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What tells one notation from another."""
+
+    group: Callable[[str], str]  # parentheses
+    times: str
+    name: Callable[[str, str], str]  # text and shape
+    number: Callable[[Fraction], Text]
+    eye: str
+    ones: Callable[[str, str], str]  # entry and shape
+    transpose: Callable[[str], str]
+    power: Callable[[str, str, bool], str]  # base, exponent, entry by entry
+    root: Callable[[str], str]
+    quotient: Callable[[str, str], str]
+    over_is_group: bool  # whether the quotient's form itself groups its parts
+    hadamard: str
+    divide_entries: str
+    compare: dict[str, str]
+    call: Callable[[str, Sequence[str]], str]
+
+
+def render(x: Matrix, style: Style) -> str:
+    """The expression in the notation of `style`."""
+    return trampoline(_Renderer(style).text(x))[0]
+
+
+class _Renderer:
+    def __init__(self, style: Style) -> None:
+        self.style = style
+
+    def fit(self, text: Text, place: int) -> str:
+        return text[0] if text[1] >= place else self.style.group(text[0])
+
+    def text(self, x: Matrix) -> Steps[Text]:
+        style = self.style
+        shown: Text
+        match x.op:
+            case "name":
+                return style.name(str(x.data), x.shape), ATOM
+            case "number":
+                return style.number(_fraction(x.data))
+            case "eye":
+                return style.eye, ATOM
+            case "spread":
+                shown = yield self.spread(x)
+                return shown
+            case "product":
+                shown = yield self.product(x)
+                return shown
+            case "sum":
+                shown = yield self.sum(x)
+                return shown
+            case "hadamard":
+                shown = yield self.hadamard(x.args)
+                return shown
+            case "power":
+                if x.shape == "scalar":
+                    shown = yield self.quotient([], [], [x])
+                    return shown
+                shown = yield self.hadamard([x])
+                return shown
+            case "transpose":
+                inner = yield self.text(x.args[0])
+                # a power is grouped too, for the reader
+                place = ATOM if x.args[0].op in ("power", "product") else POSTFIX
+                return style.transpose(self.fit(inner, place)), POSTFIX
+            case "compare":
+                left = yield self.bare(x.args[0])
+                right = yield self.bare(x.args[1])
+                operator = style.compare[str(x.data)]
+                return f"{self.fit(left, SUM)} {operator} {self.fit(right, SUM)}", COMPARE
+            case "call":
+                args = []
+                for arg in x.args:
+                    args.append((yield self.bare(arg) if len(x.args) > 1 else self.text(arg)))
+                return style.call(str(x.data), [text for text, _ in args]), ATOM
+        raise TypeError(f"no such operator: {x.op}")
+
+    def bare(self, x: Matrix) -> Steps[Text]:
+        """A spread scalar where the language spreads scalars by itself."""
+        shown: Text = yield self.text(x.args[0] if x.op == "spread" else x)
+        return shown
+
+    def spread(self, x: Matrix) -> Steps[Text]:
+        (scalar,) = x.args
+        if scalar.op == "number":
+            number, _ = self.style.number(_fraction(scalar.data))
+            return self.style.ones(number, x.shape), POSTFIX
+        inner = yield self.text(scalar)
+        ones = self.style.ones("1", x.shape)
+        return f"{self.fit(inner, PRODUCT)}{self.style.times}{ones}", PRODUCT
+
+    def sum(self, x: Matrix) -> Steps[Text]:
+        pieces: list[str] = []
+        for coefficient, term in m.terms(x):
+            if term.op == "spread":
+                term = term.args[0]
+            text = yield self.text(m.scaled(abs(coefficient), term))
+            sign = "-" if coefficient < 0 else "+"
+            if pieces:
+                pieces.append(f" {sign} ")
+            elif sign == "-":
+                pieces.append("-")
+            pieces.append(self.fit(text, PRODUCT))
+        return "".join(pieces), SUM
+
+    def product(self, x: Matrix) -> Steps[Text]:
+        coefficient, scalars, chain = m.parts(x)
+        above = [m.number(abs(coefficient))] if abs(coefficient) != 1 else []
+        text, place = yield self.quotient(above, chain, scalars)
+        if coefficient < 0:
+            return "-" + (text if place >= PRODUCT else self.style.group(text)), PRODUCT
+        return text, place
+
+    def quotient(
+        self, numbers: list[Matrix], chain: list[Matrix], scalars: list[Matrix]
+    ) -> Steps[Text]:
+        """Numbers, scalars and a chain as one product over the scalars with negative powers."""
+        above: list[Text] = []
+        below: list[Text] = []
+        for value in numbers:
+            for part, side in zip(_split(_fraction(value.data)), (above, below), strict=True):
+                if part != 1:
+                    side.append(self.style.number(part))
+        for scalar in scalars:
+            base, exponent = scalar, Fraction(1)
+            if scalar.op == "power" and scalar.args[1].op == "number":
+                base, exponent = scalar.args[0], _fraction(scalar.args[1].data)
+            text = yield self.text(base)
+            if base is not scalar:
+                text = self.raised(text, abs(exponent), False)
+            elif scalar.op == "power":
+                power = yield self.text(scalar.args[1])
+                inner = yield self.text(scalar.args[0])
+                shown = self.style.power(self.fit(inner, ATOM), self.exponent(power), False)
+                text = shown, POSTFIX
+            (above if exponent > 0 else below).append(text)
+        above += yield self.runs(chain)
+        top = self.joined(above, whole=not below)
+        if not below:
+            return top
+        alone = len(below) == 1
+        bottom_text = self.joined(below, whole=alone)
+        if self.style.over_is_group:
+            return self.style.quotient(top[0], bottom_text[0]), PRODUCT
+        bottom_shown = self.fit(bottom_text, NEGATION)
+        return self.style.quotient(self.fit(top, PRODUCT), bottom_shown), PRODUCT
+
+    def joined(self, texts: list[Text], *, whole: bool) -> Text:
+        if not texts:
+            return "1", ATOM
+        if len(texts) == 1 and whole:
+            return texts[0]
+        if len(texts) == 1:
+            return self.fit(texts[0], PRODUCT), max(texts[0][1], PRODUCT)
+        return self.style.times.join(self.fit(text, NEGATION) for text in texts), PRODUCT
+
+    def runs(self, chain: Sequence[Matrix]) -> Steps[list[Text]]:
+        """The factors of a chain; equal neighbours become a power."""
+        texts: list[Text] = []
+        k = 0
+        while k < len(chain):
+            end = k + 1
+            while chain[k].shape == "matrix" and end < len(chain) and chain[end] == chain[k]:
+                end += 1
+            text = yield self.text(chain[k])
+            if end - k > 1:
+                text = self.style.power(self.fit(text, ATOM), str(end - k), False), POSTFIX
+            texts.append(text)
+            k = end
+        return texts
+
+    def raised(self, base: Text, exponent: Fraction, entrywise: bool) -> Text:
+        if exponent == 1:
+            return base
+        if exponent == Fraction(1, 2):
+            return self.style.root(base[0]), ATOM
+        shown = self.exponent(self.style.number(exponent))
+        return self.style.power(self.fit(base, ATOM), shown, entrywise), POSTFIX
+
+    def exponent(self, text: Text) -> str:
+        return text[0] if self.style.over_is_group else self.fit(text, ATOM)
+
+    def hadamard(self, factors: Sequence[Matrix]) -> Steps[Text]:
+        above: list[Text] = []
+        below: list[Text] = []
+        for factor in factors:
+            if factor.op != "power":
+                above.append((yield self.text(factor)))
+                continue
+            base = yield self.bare(factor.args[0])
+            exponent = factor.args[1]
+            if exponent.op == "spread":
+                exponent = exponent.args[0]
+            if exponent.op == "number":
+                value = _fraction(exponent.data)
+                shown = self.raised(base, abs(value), True)
+                (above if value > 0 else below).append(shown)
+                continue
+            power = yield self.text(exponent)
+            shown = self.style.power(self.fit(base, ATOM), self.exponent(power), True), POSTFIX
+            above.append(shown)
+        if len(above) == 1 and not below:
+            return above[0]
+        text = self.style.hadamard.join(self.fit(t, NEGATION) for t in above) or "1"
+        for divisor in below:
+            text += self.style.divide_entries + self.fit(divisor, NEGATION)
+        return text, PRODUCT
+
+
+def _fraction(data: object) -> Fraction:
+    if not isinstance(data, Fraction):
+        raise TypeError(f"{data!r} is not a number")
+    return data
+
+
+def _split(value: Fraction) -> tuple[Fraction, Fraction]:
+    """What stands above and below the line: decimals stay decimals."""
+    if is_decimal(value):
+        return value, Fraction(1)
+    return Fraction(value.numerator), Fraction(value.denominator)
+
+
+def is_decimal(value: Fraction) -> bool:
+    """Whether a number is written as a decimal: an integer, or over a power of ten."""
+    digits = str(value.denominator)
+    return digits.strip("0") == "1" and len(digits) <= 16
+
+
+def decimal(value: Fraction) -> str:
+    """A decimal number as text.
+
+    >>> decimal(Fraction(1, 10))
+    '0.1'
+    """
+    if value.denominator == 1:
+        return str(value.numerator)
+    places = len(str(value.denominator)) - 1
+    digits = str(abs(value.numerator)).rjust(places + 1, "0")
+    sign = "-" if value < 0 else ""
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
