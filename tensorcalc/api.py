@@ -323,6 +323,6 @@ def einsum(equation: str, *operands: Any) -> Any:
     """
     if any(isinstance(operand, Expr) for operand in operands):
         return combine("call", ("einsum",), [equation_syntax(equation), *operands])
-    from tensorcalc.kernel import einsum_arrays
+    from tensorcalc.contract_arrays import contract_arrays
 
-    return einsum_arrays(equation, operands)
+    return contract_arrays(equation, operands)

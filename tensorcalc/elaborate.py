@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from tensorcalc import canonical, value as v
 from tensorcalc.array_functions import ARRAY_FUNCTIONS, mean_over
-from tensorcalc.declarations import check_dim_name, declared, describe, dim_of, undeclared
-from tensorcalc.dims import Dim, display_names
+from tensorcalc.declarations import dim_of
+from tensorcalc.dims import Dim
 from tensorcalc.einsum_string import parse_einsum
 from tensorcalc.errors import (
     DomainError,
@@ -22,15 +22,14 @@ from tensorcalc.errors import (
     UnknownNameError,
 )
 from tensorcalc.functions import COMPARISONS, FUNCTIONS
-from tensorcalc.ir import Constant, Delta, Node, Size, Variable
+from tensorcalc.ir import Delta, Node, Size, Variable
 from tensorcalc.limits import current as limits
-from tensorcalc.shapes import Shapes
+from tensorcalc.scope import DECLARATIONS, Scope
 from tensorcalc.syntax import Syntax
-from tensorcalc.traverse import Steps, fold, trampoline, variables as variables_of
+from tensorcalc.traverse import Steps, fold, trampoline
 from tensorcalc.value import Factor, Value
 
 NO_INDICES: frozenset[str] = frozenset()
-CONSTANTS = ("pi",)
 SIZE_FUNCTIONS = ("rows", "cols", "len")
 CONSTANT_TENSORS = {"vector": 1, "matrix": 2}
 # ^ of matrices up to here is written out as a product, so that it can be contracted freely
@@ -58,162 +57,90 @@ def elaborate(program: Syntax) -> Elaborated:
     TensorcalcError
         Names, indices, shapes or sizes that do not fit, with the place in the text.
     """
-    return _Program(program).run()
+    elaborator = _Elaborator(program)
+    result: Value | None = None
+    has_bare = any(statement.kind == "value" for statement in program.children)
+    for statement in program.children:
+        if statement.kind == "define":
+            defined = elaborator.define(statement)
+            result = result if has_bare else defined
+        elif statement.kind not in DECLARATIONS:
+            result = elaborator.statement(statement)
+    if result is None:
+        raise ParseError(
+            "the program has no value",
+            program.span,
+            "end with an expression or a definition",
+        )
+    return _finish(result, elaborator.scope, program)
 
 
-class _Program:
-    """One program while it is read: its names, and the sizes found equal so far."""
+def _finish(result: Value, scope: Scope, program: Syntax) -> Elaborated:
+    """Put what was found of the sizes into all nodes."""
+    solution = scope.shapes.solution()
+    variables = {**scope.declared, **scope.used}
+    nodes = rename_sizes([result.node, *variables.values()], solution)
+    if any(name.startswith(".") for n in nodes.values() for d in n.dims for name in d.names):
+        raise ShapeError(
+            "a size cannot be inferred", program.span, "give it: `vector(1, n)`, `eye(n)`"
+        )
+    renamed: dict[str, Variable] = {}
+    for name, variable in variables.items():
+        new = nodes[variable]
+        if name not in scope.definitions and isinstance(new, Variable):
+            renamed[name] = new
+    return Elaborated(nodes[result.node], result.row, renamed, tuple(scope.assumptions(renamed)))
+
+
+def rename_sizes(roots: list[Node], sizes: dict[str, Dim]) -> dict[Node, Node]:
+    """Every node under `roots` with its sizes replaced, again in normal form."""
+
+    def visit(node: Node, operands: tuple[Node, ...]) -> Node:
+        return canonical.rebuild(node, operands, sizes)
+
+    return fold(roots, visit)
+
+
+class _Elaborator:
+    """Reads statements and expressions in the names of one program."""
 
     def __init__(self, program: Syntax) -> None:
-        self.program = program
-        self.shapes = Shapes()
-        self.declared: dict[str, Variable] = {}
-        self.used: dict[str, Variable] = {}
-        self.notes: dict[str, str] = {}
-        self.definitions: dict[str, Value] = {}
-        self.sizes: dict[str, Dim] = {}
-        self.sums: list[str] = []
-        self.subscripts: dict[str, int] = {}
-
-    def run(self) -> Elaborated:
-        statements = self.program.children
-        for statement in statements:
-            if statement.kind in ("declaration", "abstract", "function"):
-                self.declare(statement)
-        self.count_subscripts()
-        result: Value | None = None
-        for statement in statements:
-            if statement.kind == "define":
-                defined = self.define(statement)
-                result = defined if result is None or not _is_bare(statements) else result
-            elif statement.kind not in ("declaration", "abstract", "function"):
-                result = self.whole(statement)
-        if result is None:
-            raise ParseError(
-                "the program has no value: it only declares",
-                self.program.span,
-                "end with an expression or a definition",
-            )
-        return self.finish(result)
-
-    # ── names ────────────────────────────────────────────────────────────────────────────────
-
-    def declare(self, statement: Syntax) -> None:
-        if statement.kind != "declaration":
-            raise DomainError("unknown functions are not supported yet", statement.span)
-        for name in statement.children[0].words:
-            if name in self.declared:
-                raise UnknownNameError(f"{name} is declared twice", statement.span)
-            self.declared[name] = declared(name, statement)
-        for variable in self.declared.values():
-            for dim in variable.dims:
-                self.sizes.update({word: Dim.of(word) for word in dim.names})
-        for word in self.sizes:
-            check_dim_name(word, self.declared, statement.span)
-
-    def count_subscripts(self) -> None:
-        """The number of subscripts of every name, which is the rank of an undeclared one."""
-        defined = {
-            target.words[0] if target.kind == "name" else target.children[0].words[0]
-            for statement in self.program.children
-            if statement.kind == "define"
-            for target in statement.children[:1]
-        }
-        stack = list(self.program.children)
-        while stack:
-            syntax = stack.pop()
-            stack.extend(syntax.children)
-            if syntax.kind == "subscript" and syntax.children[0].kind == "name":
-                name, count = syntax.children[0].words[0], len(syntax.children) - 1
-                if name in defined or name in self.declared or name == "delta":
-                    continue
-                if self.subscripts.setdefault(name, count) != count:
-                    raise IndexNotationError(
-                        f"{name} has {count} subscripts here and {self.subscripts[name]} elsewhere",
-                        syntax.span,
-                        f"declare it: `{name} : tensor(…)`",
-                    )
-
-    def name(self, syntax: Syntax) -> Value:
-        word = syntax.words[0]
-        if word in self.definitions:
-            return replace(self.definitions[word], span=syntax.span)
-        if word in self.declared:
-            variable = self.used[word] = self.declared[word]
-            return Value(variable, span=syntax.span)
-        if word in self.sizes:
-            return Value(canonical.size(self.sizes[word]), span=syntax.span)
-        if word in CONSTANTS:
-            return Value(Constant.of(word), span=syntax.span)
-        if word == "eye":
-            return Value(Delta.of(self.shapes.fresh()), span=syntax.span)
-        if word not in self.used:
-            if word in FUNCTIONS or word in ARRAY_FUNCTIONS:
-                raise UnknownNameError(
-                    f"{word} is a function", syntax.span, f"write its argument: `{word}(…)`"
-                )
-            self.used[word], self.notes[word] = undeclared(word, self.subscripts.get(word))
-        return Value(self.used[word], span=syntax.span, note=self.notes.get(word, ""))
+        self.scope = Scope(program)
+        self.shapes = self.scope.shapes
 
     # ── statements ───────────────────────────────────────────────────────────────────────────
 
-    def whole(self, syntax: Syntax) -> Value:
+    def statement(self, syntax: Syntax) -> Value:
         """The value of a statement, its free indices turned into axes."""
         expression = syntax.children[0] if syntax.kind == "value" else syntax
         value = trampoline(self.value(expression, NO_INDICES))
-        self.sums += [i for i in value.summed if i not in self.sums]
+        self.scope.note_sums(value)
         return replace(v.arrange(value, value.indices, value.span), summed=v.NO_SUMS)
 
     def define(self, statement: Syntax) -> Value:
         target, right = statement.children
         if target.kind == "name":
-            name, value = target.words[0], self.whole(right)
+            name, value = target.words[0], self.statement(right)
         else:
             name = target.children[0].words[0]
-            axes = [self.index(child) for child in target.children[1:]]
-            value = self.arranged(right, axes, statement.span)
-        if name in self.definitions:
-            raise UnknownNameError(f"{name} is defined twice", target.span)
-        if name in self.used:
-            raise UnknownNameError(
-                f"{name} is used before its definition", target.span, "define it further up"
-            )
-        if name in self.declared:
-            value = self.assert_kind(self.declared[name], value, target.span)
-        self.definitions[name] = value
-        return value
+            axes = [child.words[0] for child in target.children[1:]]
+            value = trampoline(self.arranged(right, axes, statement.span))
+        return self.scope.define(name, value, target.span)
 
-    def assert_kind(self, variable: Variable, value: Value, span: Span) -> Value:
-        """A declared name that is then defined: the declaration says its sizes."""
-        dims = value.node.dims
-        fits = len(dims) == variable.rank and all(
-            self.shapes.equate(a, b) for a, b in zip(dims, variable.dims, strict=True)
-        )
-        if not fits:
-            raise ShapeError(
-                f"{describe(variable, str)} is declared, but {value.describe(self.shapes)}", span
-            )
-        return value
-
-    def arranged(self, syntax: Syntax, axes: list[str], span: Span) -> Value:
+    def arranged(self, syntax: Syntax, axes: list[str], span: Span) -> Steps[Value]:
         """The value with its axes named by a left side or an arrow."""
         twice = [axis for axis in axes if axes.count(axis) > 1]
         if twice:
             raise IndexNotationError(f"the axis {twice[0]} is named twice", span)
-        value = trampoline(self.value(syntax, frozenset(axes)))
+        value: Value = yield self.value(syntax, frozenset(axes))
         if value.rank:
             raise IndexNotationError(
                 f"its entry has whole axes: {value.describe(self.shapes)}",
                 syntax.span,
                 "give it subscripts",
             )
-        self.sums += [i for i in value.summed if i not in self.sums]
+        self.scope.note_sums(value)
         return v.arrange(replace(value, summed=v.NO_SUMS), axes, span)
-
-    def index(self, syntax: Syntax) -> str:
-        if syntax.kind != "name":
-            raise IndexNotationError("an axis is named by an index, such as `i`", syntax.span)
-        return syntax.words[0]
 
     # ── expressions: each returns a Value; `yield` is recursion (traverse.trampoline) ──────────
 
@@ -228,11 +155,11 @@ class _Program:
                 opened = yield self.open(syntax, bound)
                 return v.close(opened, self.shapes, bound)
             case "name":
-                return self.name(syntax)
+                return self.scope.value(syntax)
             case "number":
                 return Value(canonical.number(_literal(syntax)), span=syntax.span)
             case "node":
-                return self.given(syntax)
+                return self.scope.given(syntax)
             case "sum":
                 terms = []
                 for sign, child in zip(syntax.words, syntax.children, strict=True):
@@ -252,7 +179,8 @@ class _Program:
                 function = COMPARISONS[syntax.words[0]]
                 return v.elementwise(function, [left, right], self.shapes, syntax.span)
             case "arrow":
-                return self.arranged(syntax.children[0], list(syntax.words), syntax.span)
+                found = yield self.arranged(syntax.children[0], list(syntax.words), syntax.span)
+                return found
             case "call":
                 found = yield self.call(syntax, bound)
                 return found
@@ -287,8 +215,7 @@ class _Program:
     def is_delta(self, syntax: Syntax) -> bool:
         """Whether a subscripted name is Kronecker's delta."""
         base = syntax.children[0]
-        known = base.words and (base.words[0] in self.declared or base.words[0] in self.definitions)
-        return base.kind == "name" and base.words[0] == "delta" and not known
+        return base.kind == "name" and base.words[0] == "delta" and not self.scope.knows("delta")
 
     def factors(self, product: Syntax, bound: frozenset[str]) -> Steps[list[Factor]]:
         factors = []
@@ -311,25 +238,6 @@ class _Program:
             f"a subscript is an index name or an integer from 0, not {syntax.span.source}",
             syntax.span,
         )
-
-    def given(self, syntax: Syntax) -> Value:
-        """A value made elsewhere: its variables are those of this program."""
-        value = syntax.payload
-        if not isinstance(value, Value):
-            raise TypeError("a node of syntax carries a Value")
-        for name, variable in variables_of(value.node).items():
-            here = self.declared.get(name) or self.used.setdefault(name, variable)
-            same = here.rank == variable.rank and here.properties == variable.properties
-            if not same or not all(
-                self.shapes.equate(a, b) for a, b in zip(here.dims, variable.dims, strict=True)
-            ):
-                raise ShapeError(
-                    f"{name} is used with two declarations: `{describe(here, str)}` and "
-                    f"`{describe(variable, str)}`",
-                    syntax.span,
-                )
-            self.used.setdefault(name, here)
-        return value
 
     def power(self, base: Value, exponent: Value, syntax: Syntax) -> Value:
         entrywise = syntax.words[0] == ".^"
@@ -399,7 +307,7 @@ class _Program:
             return function.apply(args, self.shapes, syntax.span)
         near = difflib.get_close_matches(name, FUNCTION_NAMES, 1)
         hint = f"did you mean {near[0]}?" if near else None
-        if name in self.used or name in self.declared or name in self.definitions:
+        if self.scope.knows(name):
             hint = f"write `{name}*(…)` for a product"
         raise UnknownNameError(f"unknown function {name}", syntax.span, hint)
 
@@ -436,12 +344,7 @@ class _Program:
             value = yield self.call(syntax, bound)
             if isinstance(value.node, Size):
                 return value.node.dim
-        dim = dim_of(syntax)
-        for word in dim.names:
-            if word in self.used or word in self.declared or word in self.definitions:
-                check_dim_name(word, {**self.declared, **self.used}, syntax.span)
-            self.sizes.setdefault(word, Dim.of(word))
-        return dim
+        return self.scope.size(dim_of(syntax), syntax.span)
 
     def indexed_call(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Value]:
         name, *indices = syntax.words
@@ -476,56 +379,6 @@ class _Program:
         ends = [*indices, *(("einsum", a) for a in output)]
         node = v.contract(self.shapes, factors, ends, syntax.span, operands)
         return Value(node, tuple(indices), False, syntax.span, summed)
-
-    # ── the end ──────────────────────────────────────────────────────────────────────────────
-
-    def finish(self, result: Value) -> Elaborated:
-        solution = self.shapes.solution()
-        nodes = rename_sizes([result.node, *self.used.values(), *self.declared.values()], solution)
-        node = nodes[result.node]
-        loose = [d for n in nodes.values() for d in n.dims if any(w[0] == "." for w in d.names)]
-        if loose:
-            raise ShapeError(
-                "a size cannot be inferred",
-                self.program.span,
-                "give it: `vector(1, n)`, `eye(n)`",
-            )
-        everything = {**self.declared, **self.used}
-        variables = {
-            name: renamed
-            for name, variable in everything.items()
-            if name not in self.definitions
-            for renamed in [nodes[variable]]
-            if isinstance(renamed, Variable)
-        }
-        shown = display_names(
-            (dim for variable in variables.values() for dim in variable.dims),
-            [*variables, *self.sizes],
-        )
-        named = {word: Dim.of(letter) for word, letter in shown.items()}
-        assumptions = [
-            describe(variable, lambda dim: str(dim.substitute(named)))
-            for name, variable in variables.items()
-            if name in self.notes
-        ]
-        if self.sums:
-            assumptions.append(f"summed over {', '.join(self.sums)}")
-        return Elaborated(node, result.row, variables, tuple(assumptions))
-
-
-def rename_sizes(roots: list[Node], sizes: dict[str, Dim]) -> dict[Node, Node]:
-    """Every node under `roots` with its sizes replaced, again in normal form."""
-
-    def visit(node: Node, operands: tuple[Node, ...]) -> Node:
-        return canonical.rebuild(node, operands, sizes)
-
-    return fold(roots, visit)
-
-
-def _is_bare(statements: tuple[Syntax, ...]) -> bool:
-    """Whether a bare expression is among the statements: then no definition is the value."""
-    kinds = ("declaration", "abstract", "function", "define")
-    return any(statement.kind not in kinds for statement in statements)
 
 
 def _literal(syntax: Syntax) -> Fraction:

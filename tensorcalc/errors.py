@@ -108,7 +108,7 @@ class TensorcalcError(Exception):
     def __init__(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.span = span
+        self.span = span if span is not None and span.text else None
         self.hint = hint
 
     @property

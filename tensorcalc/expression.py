@@ -320,10 +320,7 @@ def join(expressions: Sequence[Expr]) -> tuple[list[Node], dict[str, Variable]]:
     for expression in expressions:
         for name, variable in expression.variables.items():
             known = merged.setdefault(name, variable)
-            same = known.rank == variable.rank and known.properties == variable.properties
-            if not same or not all(
-                shapes.equate(a, b) for a, b in zip(known.dims, variable.dims, strict=True)
-            ):
+            if not shapes.same(known, variable):
                 raise ShapeError(f"{name} is used with two different declarations")
     nodes = [expression.node for expression in expressions]
     solution = shapes.solution()

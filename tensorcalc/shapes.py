@@ -8,6 +8,7 @@ the result does not depend on the order of the formula.
 from __future__ import annotations
 
 from tensorcalc.dims import Dim, Dims
+from tensorcalc.ir import Variable
 
 
 def _order(name: str) -> tuple[bool, str]:
@@ -52,6 +53,16 @@ class Shapes:
             return False
         self._bound[unknown.names[0]] = other
         return True
+
+    def same_dims(self, left: Dims, right: Dims) -> bool:
+        """Make all sizes of two shapes equal; False if they cannot be."""
+        return len(left) == len(right) and all(
+            self.equate(a, b) for a, b in zip(left, right, strict=True)
+        )
+
+    def same(self, left: Variable, right: Variable) -> bool:
+        """Make two variables of one name the same; False if they are declared differently."""
+        return left.properties == right.properties and self.same_dims(left.dims, right.dims)
 
     def solution(self) -> dict[str, Dim]:
         """What every solved unknown is."""

@@ -16,7 +16,7 @@ from fractions import Fraction
 from tensorcalc import canonical
 from tensorcalc.dims import Dim
 from tensorcalc.errors import IndexNotationError, ShapeError, Span
-from tensorcalc.ir import Basis, Node
+from tensorcalc.ir import Basis, Node, Variable
 from tensorcalc.shapes import Shapes
 
 NO_SUMS: Mapping[str, Span | None] = {}
@@ -50,7 +50,9 @@ class Value:
 
     def describe(self, shapes: Shapes) -> str:
         """What a message says of this value: ``X is 3×4``, ``y has 5 entries``."""
-        name = self.span.source if self.span else "an operand"
+        name = self.node.name if isinstance(self.node, Variable) else "an operand"
+        if self.span is not None and self.span.text:
+            name = self.span.source
         dims = [str(d) if not d.is_inferred else "?" for d in shapes.resolve_all(self.whole)]
         if self.rank == 0:
             return f"{name} is a scalar"
