@@ -79,7 +79,11 @@ def _finish(result: Value, scope: Scope, program: Syntax) -> Elaborated:
     """Put what was found of the sizes into all nodes."""
     solution = scope.shapes.solution()
     variables = {**scope.declared, **scope.used}
-    nodes = rename_sizes([result.node, *variables.values()], solution)
+    roots = [result.node, *variables.values()]
+    if not solution and not scope.shapes.has_unknowns:  # keeps building by operators linear
+        nodes = dict(zip(roots, roots, strict=True))
+    else:
+        nodes = rename_sizes(roots, solution)
     if any(name.startswith(".") for n in nodes.values() for d in n.dims for name in d.names):
         raise ShapeError(
             "a size cannot be inferred", program.span, "give it: `vector(1, n)`, `eye(n)`"

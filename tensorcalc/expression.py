@@ -264,7 +264,8 @@ def _as_syntax(item: Any) -> Syntax:
     if isinstance(item, Expr):
         if item._is_open:
             return item._syntax
-        return _leaf(Value(item._elaborated.node, row=item._elaborated.row))
+        made = item._elaborated
+        return _leaf(Value(made.node, row=made.row, variables=made.variables))
     if isinstance(item, Syntax):
         return item
     if isinstance(item, bool | str | bytes):

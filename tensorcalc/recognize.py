@@ -54,21 +54,28 @@ def recognize(root: Node, size_text: Callable[[Dim], str | None]) -> Recognized:
 
     `size_text` writes a size in the language, or None where it cannot.
     """
-    plain = _recognize(root, size_text, set())
-    if plain.result is not None and not plain.helpers and plain.result.cost <= MAX_INLINE:
+    plain = _recognize(root, size_text, None)
+    if plain is not None:
         return plain
     counts = users([root])
-    return _recognize(root, size_text, {node for node, count in counts.items() if count > 1})
+    shared = {node for node, count in counts.items() if count > 1}
+    return _recognize(root, size_text, shared) or Recognized(None)
 
 
-def _recognize(root: Node, size_text: Callable[[Dim], str | None], shared: set[Node]) -> Recognized:
+def _recognize(
+    root: Node, size_text: Callable[[Dim], str | None], shared: set[Node] | None
+) -> Recognized | None:
+    """The form with long `shared` parts defined first; without them, None if that is too long."""
     found: dict[Node, Matrix | None] = {}
     recognized = Recognized(None)
     taken = set(variables(root))
     names = (f"T{k}" for k in count(1))
     for node in postorder([root]):
         form = _form(node, found, size_text) if node.rank <= 2 else None
-        long = form is not None and form.cost > MAX_REPEATED and node in shared
+        cost = 0 if form is None else form.cost
+        if shared is None and cost > MAX_INLINE:
+            return None
+        long = shared is not None and node in shared and cost > MAX_REPEATED
         without = form is None and node.rank <= 2 and not isinstance(node, Basis | Size)
         if node is not root and (long or without) and isinstance(node, Add | Einsum | Map):
             text = next(name for name in names if name not in taken)

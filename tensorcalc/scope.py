@@ -107,7 +107,8 @@ class Scope:
         value = syntax.payload
         if not isinstance(value, Value):
             raise TypeError("a node of syntax carries a Value")
-        for name, variable in variables_of(value.node).items():
+        known = value.variables
+        for name, variable in (variables_of(value.node) if known is None else known).items():
             here = self.declared.get(name) or self.used.setdefault(name, variable)
             if not self.shapes.same(here, variable):
                 raise ShapeError(

@@ -23,6 +23,11 @@ class Shapes:
         self._bound: dict[str, Dim] = {}
         self._fresh = 0
 
+    @property
+    def has_unknowns(self) -> bool:
+        """Whether an anonymous size was made."""
+        return self._fresh > 0
+
     def fresh(self) -> Dim:
         """A new unknown size."""
         self._fresh += 1

@@ -74,8 +74,9 @@ def _absorbed(order: Sequence[Node], counts: dict[Node, int]) -> set[Node]:
     return absorbed
 
 
-def _opens(node: Node, counts: dict[Node, int]) -> bool:
-    return counts.get(node, 1) == 1 or len(node.operands) <= SMALL
+def _opens(old: Node, new: Node, counts: dict[Node, int]) -> bool:
+    """Whether an inner node is opened: `old` as it was found, `new` as it is now."""
+    return counts.get(old, 1) == 1 or len(new.operands) <= SMALL
 
 
 def _open_sum(
@@ -93,9 +94,9 @@ def _open_sum(
                 continue
             new = done[old]
             inner = _under_view(new)
-            if isinstance(new, Add) and _opens(old, counts):
+            if isinstance(new, Add) and _opens(old, new, counts):
                 terms += [(coefficient * c, term) for c, term in canonical.terms_of(new)]
-            elif inner is not None and _opens(old, counts) and _opens(inner, counts):
+            elif inner is not None and _opens(old, inner, counts):
                 terms += [
                     (coefficient * c, canonical.rebuild(new, (term,)))
                     for c, term in canonical.terms_of(inner)
@@ -133,7 +134,7 @@ def _open_product(
         if isinstance(new, Add) and len(new.operands) == 1:
             coefficient *= new.coefficients[0]
             new = new.operands[0]
-        if isinstance(new, Einsum) and _opens(old, counts):
+        if isinstance(new, Einsum) and _opens(old, new, counts):
             factors += canonical.expand(new, labels, live)
             changed = True
         else:

@@ -37,6 +37,7 @@ class Value:
     span: Span | None = None
     summed: Mapping[str, Span | None] = field(default_factory=lambda: NO_SUMS)
     note: str = ""  # why an undeclared name has its kind
+    variables: Mapping[str, Variable] | None = None  # of the node, where they are known
 
     @property
     def rank(self) -> int:
