@@ -1,0 +1,1 @@
+"""What emitted kernels call: Numba functions of numbers and arrays. They know nothing of the IR."""

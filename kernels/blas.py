@@ -1,0 +1,189 @@
+"""BLAS for kernels: arrays with offsets and strides in, sums of products accumulated in place.
+
+Numba's own `np.dot` copies what is not contiguous and cannot accumulate. Here the functions of
+SciPy's `cython_blas` are registered with LLVM under fixed names and declared by intrinsics, so a
+kernel that calls them can be cached: a later process registers the same names again.
+
+A matrix is given as (array, offset, row stride, column stride), in elements; one of the strides
+is 1. A vector is (array, offset, stride). ``beta`` is 0 to overwrite and 1 to accumulate.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import llvmlite.binding
+import scipy.linalg.cython_blas
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+# what each routine takes: c a letter, i an int, f a number, p an array and an offset into it
+ROUTINES = {
+    "gemv": "ciifpipifpi",
+    "ger": "iifpipipi",
+    "gemm": "cciiifpipifpi",
+    "syrk": "cciifpifpi",
+}
+PREFIXES = {types.float64: "d", types.float32: "s"}
+
+
+def _register() -> None:
+    """Tell LLVM where the routines are, under names that stay the same in every process."""
+    address = ctypes.pythonapi.PyCapsule_GetPointer
+    address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    name_of = ctypes.pythonapi.PyCapsule_GetName
+    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    table = scipy.linalg.cython_blas.__pyx_capi__
+    for routine in [*ROUTINES, "dot"]:
+        for prefix in PREFIXES.values():
+            capsule = table[prefix + routine]
+            llvmlite.binding.add_symbol(
+                f"tensorcalc_{prefix}{routine}", address(capsule, name_of(capsule))
+            )
+
+
+_register()
+
+
+def _declare(routine: str, kinds: str, result: bool = False) -> Any:
+    """An intrinsic that calls `routine`; Fortran takes every argument by its address."""
+
+    def typing(typingctx, arguments):
+        arrays = [t for t in arguments if isinstance(t, types.Array)]
+        number = arrays[0].dtype
+        name = f"tensorcalc_{PREFIXES[number]}{routine}"
+
+        def codegen(context, builder, signature, args):
+            values = cgutils.unpack_tuple(builder, args[0])
+            given = list(zip(signature.args[0], values, strict=True))
+            lowered, pointers, position = [], [], 0
+            for kind in kinds:
+                vtype, value = given[position]
+                position += 1
+                if kind == "p":
+                    data = context.make_array(vtype)(context, builder, value).data
+                    otype, offset = given[position]
+                    position += 1
+                    offset = context.cast(builder, offset, otype, types.intp)
+                    lowered.append(builder.gep(data, [offset]))
+                    pointers.append(data.type)
+                    continue
+                target = {"c": types.int8, "i": types.int32, "f": number}[kind]
+                cast = context.cast(builder, value, vtype, target)
+                slot = cgutils.alloca_once_value(builder, cast)
+                lowered.append(slot)
+                pointers.append(slot.type)
+            returned = context.get_value_type(number) if result else ir.VoidType()
+            function = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(returned, pointers), name
+            )
+            value = builder.call(function, lowered)
+            return value if result else context.get_dummy_value()
+
+        return (number if result else types.void)(arguments), codegen
+
+    return intrinsic(typing)
+
+
+_gemv = _declare("gemv", ROUTINES["gemv"])
+_ger = _declare("ger", ROUTINES["ger"])
+_gemm = _declare("gemm", ROUTINES["gemm"])
+_syrk = _declare("syrk", ROUTINES["syrk"])
+_dot = _declare("dot", "ipipi", result=True)
+
+N, T, L, U = ord("N"), ord("T"), ord("L"), ord("U")
+
+
+@njit(nogil=True, error_model="numpy")
+def dot(n, x, ox, incx, y, oy, incy):
+    """``sum(x*y)`` of vectors (n)."""
+    return _dot((n, x, ox, incx, y, oy, incy))
+
+
+@njit(nogil=True, error_model="numpy")
+def gemv(m, n, alpha, a, oa, ars, acs, x, ox, incx, beta, y, oy, incy):
+    """``y = alpha*a*x + beta*y`` for a (m, n), x (n), y (m)."""
+    if m <= 0:
+        return
+    if n <= 0:  # BLAS would return without touching y
+        if beta == 0.0:
+            flat = y.reshape(-1)
+            for i in range(m):
+                flat[oy + i * incy] = 0.0
+        return
+    if acs == 1:
+        _gemv((T, n, m, alpha, a, oa, max(ars, n), x, ox, incx, beta, y, oy, incy))
+    else:
+        _gemv((N, m, n, alpha, a, oa, max(acs, m), x, ox, incx, beta, y, oy, incy))
+
+
+@njit(nogil=True, error_model="numpy")
+def ger(m, n, alpha, x, ox, incx, y, oy, incy, a, oa, ars, acs):
+    """``a += alpha*x*y'`` for x (m), y (n), a (m, n)."""
+    if m <= 0 or n <= 0:
+        return
+    if acs == 1:
+        _ger((n, m, alpha, y, oy, incy, x, ox, incx, a, oa, max(ars, n)))
+    else:
+        _ger((m, n, alpha, x, ox, incx, y, oy, incy, a, oa, max(acs, m)))
+
+
+@njit(nogil=True, error_model="numpy")
+def gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
+    """``c = alpha*a*b + beta*c`` for a (m, k), b (k, n), c (m, n)."""
+    if m <= 0 or n <= 0:
+        return
+    if k <= 0:
+        if beta == 0.0:
+            flat = c.reshape(-1)
+            for i in range(m):
+                for j in range(n):
+                    flat[oc + i * crs + j * ccs] = 0.0
+        return
+    if ccs == 1:  # row by row: to Fortran this is c' = b'*a'
+        if bcs == 1:
+            tb, ldb = N, max(brs, n)
+        else:
+            tb, ldb = T, max(bcs, k)
+        if acs == 1:
+            ta, lda = N, max(ars, k)
+        else:
+            ta, lda = T, max(acs, m)
+        _gemm((tb, ta, n, m, k, alpha, b, ob, ldb, a, oa, lda, beta, c, oc, max(crs, n)))
+    else:
+        if ars == 1:
+            ta, lda = N, max(acs, m)
+        else:
+            ta, lda = T, max(ars, k)
+        if brs == 1:
+            tb, ldb = N, max(bcs, k)
+        else:
+            tb, ldb = T, max(brs, n)
+        _gemm((ta, tb, m, n, k, alpha, a, oa, lda, b, ob, ldb, beta, c, oc, max(ccs, m)))
+
+
+@njit(nogil=True, error_model="numpy")
+def syrk(n, k, alpha, a, oa, ars, acs, beta, c, oc, ldc):
+    """``c = alpha*a*a' + beta*c`` for a (n, k) and symmetric c (n, n) with rows `ldc` apart."""
+    if n <= 0:
+        return
+    flat = c.reshape(-1)
+    if k <= 0:
+        if beta == 0.0:
+            for i in range(n):
+                for j in range(n):
+                    flat[oc + i * ldc + j] = 0.0
+        return
+    if acs == 1:
+        _syrk((U, T, n, k, alpha, a, oa, max(ars, k), beta, c, oc, max(ldc, n)))
+    else:
+        _syrk((U, N, n, k, alpha, a, oa, max(acs, n), beta, c, oc, max(ldc, n)))
+    # Fortran's upper triangle is our lower one; mirror it tile by tile, so both sides stay cached
+    for i0 in range(0, n, 32):
+        for j0 in range(0, i0 + 1, 32):
+            for i in range(i0, min(i0 + 32, n)):
+                for j in range(j0, min(j0 + 32, i)):
+                    flat[oc + j * ldc + i] = flat[oc + i * ldc + j]

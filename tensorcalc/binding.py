@@ -1,0 +1,167 @@
+"""Variables and array-likes in, checked arrays and the number of every size out.
+
+The door of everything that computes (`interpret.py`, `kernel.py`): behind it no rank, dtype or size
+is wrong any more, and a size of 1 never stands for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from tensorcalc.dims import Dim
+from tensorcalc.errors import DomainError, ShapeError, UnknownNameError, quote
+from tensorcalc.ir import Basis, Einsum, MatrixFunction, Node, Size, Variable
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.traverse import postorder
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# matrix functions of a square argument
+SQUARE = frozenset(n for n, entry in MATRIX_FUNCTIONS.items() if "(n, n)" in entry.argument)
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def to_float(value: Fraction) -> float:
+    """The nearest float; numbers beyond its range become infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def as_array(name: str, value: object) -> Array:
+    """The value as a native, C-contiguous float32 or float64 array; a copy only if it must be.
+
+    Python numbers and integers become float64. What has no meaning as a real number is refused.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise DomainError(f"{quote(name)} is a masked array", hint="fill it: use value.filled(0)")
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise DomainError(f"{quote(name)} cannot be read as an array: {error}") from None
+    kind = array.dtype.kind
+    if kind not in "biuf" or array.dtype.itemsize > 8:
+        what = "an array of objects" if kind == "O" else f"of type {array.dtype}"
+        raise DomainError(f"{quote(name)} is {what}", hint="real numbers are needed, as float64")
+    single = array.dtype == np.float32 or array.dtype == np.float16
+    target = FLOATS[0] if single else FLOATS[1]
+    return np.require(array, target, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
+
+
+def common_dtype(values: Iterable[object], arrays: Iterable[Array]) -> np.dtype[Any]:
+    """float32 if every array is; Python numbers give way to arrays, as in NumPy (NEP 50)."""
+    dtypes = {
+        array.dtype
+        for value, array in zip(values, arrays, strict=True)
+        if not isinstance(value, int | float) or isinstance(value, np.generic)
+    }
+    return FLOATS[0] if dtypes == {FLOATS[0]} else FLOATS[1]
+
+
+def check_names(
+    variables: Mapping[str, Variable], values: Mapping[str, object], needed: Iterable[str]
+) -> None:
+    """Refuse values that no variable takes, and `needed` variables without a value."""
+    for name in values:
+        if name not in variables:
+            close = get_close_matches(str(name), variables, n=1)
+            known = ", ".join(variables) or "none"
+            hint = f"did you mean {close[0]}?" if close else f"the variables are: {known}"
+            raise UnknownNameError(f"there is no variable {quote(str(name))}", hint=quote(hint))
+    for name in needed:
+        if name not in values:
+            raise UnknownNameError(f"no value for {quote(name)}", hint=f"pass {quote(name)}=…")
+
+
+def bind_sizes(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> dict[str, int]:
+    """The number of every dim name, from the shapes of `values`; every axis is checked.
+
+    Variables without a value say nothing. A product of names such as ``m*n`` tells its last
+    unknown name; a name that no shape tells is left out.
+
+    >>> bind_sizes({"x": Variable.of("x", (Dim.of("n"),))}, {"x": np.zeros(3)})
+    {'n': 3}
+    """
+    axes: list[tuple[str, int, Dim, int]] = []
+    for name, variable in variables.items():
+        if name not in values:
+            continue
+        shape = np.shape(values[name])
+        if len(shape) != variable.rank:
+            raise ShapeError(
+                f"{name} has {variable.rank} axes, but the value has {len(shape)}: shape {shape}"
+            )
+        axes += [(name, k, dim, shape[k]) for k, dim in enumerate(variable.dims)]
+    sizes: dict[str, int] = {}
+    told: dict[str, str] = {}
+    progress = True
+    while progress:
+        progress = False
+        for name, axis, dim, extent in axes:
+            unknown = [n for n in set(dim.names) if n not in sizes]
+            if len(unknown) != 1 or dim.names.count(unknown[0]) != 1:
+                continue
+            known = dim.coefficient
+            for n in dim.names:
+                known *= sizes.get(n, 1)
+            if known and extent % known == 0:
+                sizes[unknown[0]] = extent // known
+                told[unknown[0]] = f"axis {axis} of {name}"
+                progress = True
+    for name, axis, dim, extent in axes:
+        if any(n not in sizes for n in dim.names):
+            known = dim.coefficient
+            for n in dim.names:
+                known *= sizes.get(n, 1)
+            if known and extent % known == 0:
+                continue
+            raise ShapeError(
+                f"axis {axis} of {name} has size {extent}, which is no multiple of {known} "
+                f"as its size {dim} must be"
+            )
+        if dim.value(sizes) != extent:
+            raise ShapeError(_mismatch(name, axis, dim, extent, sizes, told))
+    return sizes
+
+
+def _mismatch(
+    name: str, axis: int, dim: Dim, extent: int, sizes: dict[str, int], told: dict[str, str]
+) -> str:
+    """One sentence that names the variable, the axis, and both sizes."""
+    sources = ", ".join(f"{n} is {sizes[n]} from {told[n]}" for n in dict.fromkeys(dim.names))
+    text = f"axis {axis} of {name} has size {extent}, but {dim.value(sizes)} is needed"
+    return f"{text} ({sources})" if sources else text
+
+
+def all_dims(node: Node) -> list[Dim]:
+    """Every dim whose number is needed to compute the node."""
+    extra = node.sizes if isinstance(node, Einsum) else ()
+    return [*node.dims, *extra, *([node.dim] if isinstance(node, Size) else ())]
+
+
+def check_nodes(roots: Iterable[Node], sizes: Mapping[str, int]) -> None:
+    """Refuse sizes that are unknown, positions beyond an axis, and matrices that are not square."""
+    for node in postorder(roots):
+        for name in (name for dim in all_dims(node) for name in dim.names):
+            if name not in sizes:
+                raise ShapeError(
+                    f"the size {name} cannot be told from the shapes of the values",
+                    hint="pass also the variables that have an axis of this size",
+                )
+        if isinstance(node, Basis) and node.position >= node.dims[0].value(sizes):
+            raise ShapeError(
+                f"position {node.position} is outside of an axis of size "
+                f"{node.dims[0].value(sizes)} (positions count from 0)"
+            )
+        if isinstance(node, MatrixFunction) and node.function in SQUARE:
+            rows, columns = [dim.value(sizes) for dim in node.operands[0].dims[-2:]]
+            if rows != columns:
+                raise ShapeError(
+                    f"{node.function} needs a square matrix, this one has shape {(rows, columns)}"
+                )

@@ -1,0 +1,41 @@
+"""The operations of a loop program as Python text, and where their functions come from."""
+
+from __future__ import annotations
+
+# operation: its text; `number` is the kernel's float type, and converts to it
+TEMPLATES: dict[str, str] = {
+    "size": "number({0})",
+    "add": "{0} + {1}",
+    "sub": "{0} - {1}",
+    "mul": "{0} * {1}",
+    "div": "{0} / {1}",
+    "neg": "-{0}",
+    "quotient": "{0} // {1}",
+    "remainder": "{0} % {1}",
+    "delta": "number(1.0) if {0} == {1} else number(0.0)",
+    "basis": "number(1.0) if {0} == {1} else number(0.0)",
+    "lt": "number(1.0) if {0} < {1} else number(0.0)",
+    "le": "number(1.0) if {0} <= {1} else number(0.0)",
+    "gt": "number(1.0) if {0} > {1} else number(0.0)",
+    "ge": "number(1.0) if {0} >= {1} else number(0.0)",
+    "where": "{1} if {0} != number(0.0) else {2}",
+    "abs": "abs({0})",
+}
+
+# operation: the function that computes it, of `kernels/elementwise.py` or of `math`
+ELEMENTWISE: dict[str, str] = {
+    name: name
+    for name in (
+        "exp log log1p expm1 tanh sigmoid softplus relu sign lgamma digamma polygamma".split()
+    )
+} | {"max": "maximum", "min": "minimum", "norm_power": "norm_power", "pow": "power"}
+MATH: dict[str, str] = {name: name for name in "sqrt sin cos tan sinh cosh erf".split()} | {
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+}
+
+# of `kernels/linalg.py`
+LINALG: dict[str, str] = {
+    "inv": "inv", "det": "det", "logdet": "logdet", "norm2": "norm", "normF": "norm",
+}  # fmt: skip

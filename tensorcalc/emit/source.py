@@ -1,0 +1,236 @@
+"""A loop program in, the Python source of one Numba kernel out.
+
+Only names of a closed list are written: those of the program (``a0``, ``t0``, ``i0`` …) and the
+functions below; nothing of what a user wrote. Scalar code in explicit loops, three-address.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tensorcalc.emit.scalar import ELEMENTWISE, LINALG, MATH, TEMPLATES
+from tensorcalc.errors import LimitError
+from tensorcalc.plan.program import (
+    Accumulate,
+    Blas,
+    Buffer,
+    Call,
+    Compute,
+    Extent,
+    Index,
+    Load,
+    Loop,
+    Nest,
+    Program,
+    Statement,
+    Step,
+    Store,
+    View,
+)
+
+PROGRAM_NAMES = re.compile(r"[aoticnv]\d+")
+BLAS = {"GEMV": "gemv", "GEMM": "gemm", "SYRK": "syrk"}
+TYPES = ("float64", "float32")
+INDENT = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The kernel's text, without imports and decorator; `uses` are (module, function) it calls."""
+
+    body: str
+    uses: tuple[tuple[str, str], ...]
+    ranks: tuple[int, ...]
+    dtype: str
+
+
+def source(program: Program, dtype: str) -> Source:
+    """The text of the function ``kernel`` that runs `program` on arrays of `dtype`."""
+    writer = _Writer(program, dtype)
+    lines = writer.lines()
+    text = "\n".join(lines) + "\n"
+    check(text)
+    ranks = tuple([len(buffer.extents) for buffer in program.arguments])
+    return Source(text, tuple(sorted(writer.uses)), ranks, dtype)
+
+
+def allowed_names() -> frozenset[str]:
+    """Every name that may stand in a kernel beside the program's own."""
+    functions = {*ELEMENTWISE.values(), *MATH.values(), *LINALG.values(), *BLAS.values()}
+    return frozenset(
+        functions | {"accumulate", "number", "empty", "zeros", "range", "abs", "kernel", "double"}
+    )
+
+
+def check(text: str) -> None:
+    """Refuse a text with any name that is not ours: a fault of the emitter, not of the user."""
+    allowed = allowed_names()
+    for node in ast.walk(ast.parse(text)):
+        names = [node.id] if isinstance(node, ast.Name) else []
+        names += [node.arg] if isinstance(node, ast.arg) else []
+        for name in names:
+            if name not in allowed and not PROGRAM_NAMES.fullmatch(name):
+                raise AssertionError(f"the emitter wrote the name {name!r}")
+        attribute = isinstance(node, ast.Attribute) and node.attr != "shape"
+        if attribute or isinstance(node, ast.Import | ast.ImportFrom | ast.Lambda):
+            raise AssertionError(f"the emitter wrote a {type(node).__name__}")
+
+
+class _Writer:
+    """Lines of one kernel."""
+
+    def __init__(self, program: Program, dtype: str) -> None:
+        self.program = program
+        self.single = dtype == "float32"
+        self.uses: set[tuple[str, str]] = set()
+
+    def lines(self) -> list[str]:
+        """The function, line by line."""
+        program = self.program
+        names = ", ".join(buffer.name for buffer in program.arguments)
+        lines = [f"def kernel({names}):"]
+        body: list[str] = [self.extent(extent) for extent in program.extents]
+        body += [self.allocation(b) for b in [*program.temporaries, *program.results]]
+        for step in program.steps:
+            body += self.step(step)
+        body.append(f"return ({', '.join(b.name for b in program.results)},)")
+        return lines + [INDENT + line for line in body if line]
+
+    def extent(self, extent: Extent) -> str:
+        """How a size is found."""
+        factors = " * ".join(str(int(f) if isinstance(f, int) else f) for f in extent.factors)
+        if extent.buffer is None:
+            return f"{extent.name} = {factors or '1'}"
+        text = f"{extent.buffer}.shape[{extent.axis}]"
+        return f"{extent.name} = {text}" + (f" // ({factors})" if factors else "")
+
+    def allocation(self, buffer: Buffer) -> str:
+        """Memory for a buffer; a buffer of rank 0 is a number and needs it only to add to."""
+        if not buffer.extents:
+            return f"{buffer.name} = number(0.0)" if buffer.zero else ""
+        shape = ", ".join(buffer.extents)
+        function = "zeros" if buffer.zero else "empty"
+        return f"{buffer.name} = {function}(({shape},), number)"
+
+    def step(self, step: Step) -> list[str]:
+        """The lines of a step."""
+        match step:
+            case Nest():
+                return self.block(step.body, 0)
+            case Blas():
+                return self.around(step.loops, [self.blas(step)])
+            case Call():
+                return self.around(step.loops, [self.call(step)])
+
+    def around(self, loops: Sequence[tuple[str, str]], lines: Iterable[str]) -> list[str]:
+        """Lines inside loops."""
+        result = [f"{INDENT * k}for {i} in range({n}):" for k, (i, n) in enumerate(loops)]
+        return result + [INDENT * len(loops) + line for line in lines]
+
+    def block(self, body: Sequence[Statement], depth: int) -> list[str]:
+        """The lines of statements; nesting is at most 15 deep, so recursion is safe."""
+        lines: list[str] = []
+        for statement in body:
+            if isinstance(statement, Loop):
+                lines.append(f"{INDENT * depth}for {statement.index} in range({statement.extent}):")
+                inner = self.block(statement.body, depth + 1)
+                lines += inner or [INDENT * (depth + 1) + "pass"]
+            else:
+                lines.append(INDENT * depth + self.statement(statement))
+        return lines
+
+    def statement(self, statement: Statement) -> str:
+        """One line."""
+        match statement:
+            case Load():
+                return f"{statement.target} = {self.access(statement.buffer, statement.index)}"
+            case Store():
+                place = self.access(statement.buffer, statement.index)
+                if not statement.add:
+                    return f"{place} = {statement.value}"
+                self.uses.add(("elementwise", "accumulate"))
+                return f"{place} = accumulate({place}, {statement.value})"
+            case Accumulate():
+                self.uses.add(("elementwise", "accumulate"))
+                name = statement.target
+                return f"{name} = accumulate({name}, {statement.value})"
+            case Compute():
+                return f"{statement.target} = {self.compute(statement)}"
+        raise AssertionError(f"no line for {statement!r}")
+
+    def access(self, buffer: str, index: Sequence[Index]) -> str:
+        """An entry of a buffer; a number if it has no axes."""
+        return f"{buffer}[{', '.join(map(str, index))}]" if index else buffer
+
+    def compute(self, statement: Compute) -> str:
+        """The right side of an operation."""
+        operation, arguments = statement.operation, statement.arguments
+        if operation == "number":
+            return f"number({self.literal(arguments[0])})"
+        if operation in ("delta", "basis"):
+            arguments = tuple([int(a) if isinstance(a, float) else a for a in arguments])
+        texts = [str(a) for a in arguments]
+        if operation in TEMPLATES:
+            return TEMPLATES[operation].format(*texts)
+        if operation in MATH:
+            function = MATH[operation]
+            self.uses.add(("math", function))
+        elif operation in ELEMENTWISE:
+            function = ELEMENTWISE[operation]
+            self.uses.add(("elementwise", function))
+        else:
+            raise LimitError(f"kernels have no function {operation}")
+        return self.converted(f"{function}({', '.join(map(self.double, texts))})")
+
+    def literal(self, value: object) -> str:
+        """A float as text that reads back as the same float."""
+        text = repr(float(value))  # type: ignore[arg-type]
+        return {"inf": "1e400", "-inf": "-1e400", "nan": "1e400 - 1e400"}.get(text, text)
+
+    def double(self, text: str) -> str:
+        """The argument of a helper: they compute in float64."""
+        return f"double({text})" if self.single else text
+
+    def converted(self, text: str) -> str:
+        """The result of a helper in the kernel's type."""
+        return f"number({text})" if self.single else text
+
+    def blas(self, step: Blas) -> str:
+        """A call of `kernels/blas.py`."""
+        function = BLAS[step.kind.split()[-1]]
+        self.uses.add(("blas", function))
+        beta = "1.0" if step.accumulate else "0.0"
+        m, n, k = (" * ".join(part) or "1" for part in step.shape)
+        views = [self.view(view) for view in step.views]
+        extents = {"gemv": [m, k], "gemm": [m, n, k], "syrk": [m, k]}[function]
+        if function == "syrk":  # the result is given by its row stride alone
+            views[-1] = views[-1][:-1]
+        *operands, result = [", ".join(view) for view in views]
+        return f"{function}({', '.join([*extents, '1.0', *operands, beta, result])})"
+
+    def view(self, view: View) -> list[str]:
+        """Array, offset and strides."""
+        buffer = next(
+            b
+            for b in (*self.program.arguments, *self.program.temporaries, *self.program.results)
+            if b.name == view.buffer
+        )
+        terms = []
+        for axis, index in enumerate(view.start):
+            if index != 0:
+                terms.append(" * ".join([str(index), *buffer.extents[axis + 1 :]]))
+        strides = [" * ".join(stride) or "1" for stride in view.strides]
+        return [view.buffer, " + ".join(terms) or "0", *strides]
+
+    def call(self, step: Call) -> str:
+        """A call of `kernels/linalg.py`."""
+        function = LINALG[step.kind]
+        self.uses.add(("linalg", function))
+        index = tuple([i for i, _ in step.loops])
+        source, target = self.access(step.source, index), self.access(step.target, index)
+        if step.scalar:
+            return f"{target} = {self.converted(f'{function}({source})')}"
+        return f"{function}({source}, {target})"

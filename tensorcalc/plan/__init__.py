@@ -1,0 +1,261 @@
+"""IR and the number of every size in, a loop program out: order, classes, fusion, memory.
+
+`contract.py` orders contractions, `classify.py` names their class, `schedule.py` decides what is
+stored and fused, `nest.py` writes the loops, `program.py` is the result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from math import prod
+
+from tensorcalc.dims import Dim, Dims
+from tensorcalc.errors import LimitError
+from tensorcalc.ir import Einsum, MatrixFunction, Node, Variable
+from tensorcalc.plan.contract import split
+from tensorcalc.plan.nest import Names, nest
+from tensorcalc.plan.program import (
+    Blas,
+    Buffer,
+    Call,
+    Extent,
+    Program,
+    ProgramTooLongError,
+    Step,
+    View,
+    statements,
+)
+from tensorcalc.plan.schedule import Cluster, Schedule, Task, schedule
+from tensorcalc.traverse import variables
+
+MEMORY_SHARE = 0.8  # of the machine's memory that intermediates and results may take
+MAX_STATEMENTS = 2000
+
+
+def plan(
+    outputs: Mapping[str, Node],
+    sizes: Mapping[str, int],
+    declared: Mapping[str, Variable] | None = None,
+    item: int = 8,
+) -> Program:
+    """The program that computes `outputs`.
+
+    `declared` are further variables whose shapes may tell sizes; `item` is the bytes of a number.
+    """
+    roots = [_computed(node) for node in split(list(outputs.values()), sizes)]
+    order = schedule(roots, sizes)
+    return _Planner(roots, sizes, declared or {}, item).program(order)
+
+
+def _computed(node: Node) -> Node:
+    """The node, or a copy of it if it is an input: results never share memory with inputs."""
+    if not isinstance(node, Variable):
+        return node
+    return Einsum.of(node.rank, node.dims, (node,), (tuple(range(node.rank)),))
+
+
+class _Planner:
+    """Names for the buffers and extents of one program."""
+
+    def __init__(
+        self,
+        roots: Sequence[Node],
+        sizes: Mapping[str, int],
+        declared: Mapping[str, Variable],
+        item: int,
+    ) -> None:
+        self.roots, self.sizes, self.item = list(roots), sizes, item
+        self.variables = {**declared, **variables(*roots)}
+        self.arguments: dict[str, Buffer] = {}
+        self.extents: dict[Dim, Extent] = {}
+        self.buffers: dict[Node, str] = {}
+        self.names = Names(self.buffer, self.extent, item)
+
+    def program(self, order: Schedule) -> Program:
+        """The program of a schedule."""
+        kept = [n for n in order.stored if n in order.read or n in set(self.roots)]
+        results = list(dict.fromkeys(self.roots))
+        for k, node in enumerate(results):
+            self.buffers[node] = f"o{k}"
+        temporaries = [n for n in kept if n not in self.buffers]
+        for k, node in enumerate(temporaries):
+            self.buffers[node] = f"t{k}"
+        self.check_memory([*results, *temporaries])
+        steps: list[Step] = []
+        zeros: set[Node] = set()
+        for cluster in order.clusters:
+            step, zero = self.step(cluster, order)
+            steps.append(step)
+            zeros |= zero
+        count = sum(
+            1 for step in steps if not isinstance(step, Blas | Call) for _ in statements(step.body)
+        )
+        if count > MAX_STATEMENTS:
+            raise ProgramTooLongError(
+                f"the kernel would have {count} statements, limit {MAX_STATEMENTS}"
+            )
+        made = {n: self.declare(n, n in zeros) for n in [*results, *temporaries]}
+        return Program(
+            tuple(self.arguments.values()),
+            tuple(self.extents.values()),
+            tuple([made[n] for n in temporaries]),
+            tuple([made[n] for n in results]),
+            tuple([self.buffers[n] for n in self.roots]),
+            tuple(steps),
+        )
+
+    def declare(self, node: Node, zero: bool) -> Buffer:
+        """The buffer of a stored node."""
+        extents = tuple([self.extent(dim) for dim in node.dims])
+        return Buffer(self.buffers[node], extents, None, zero)
+
+    def step(self, cluster: Cluster, order: Schedule) -> tuple[Step, set[Node]]:
+        """One step of a cluster, and the nodes that must start as zeros."""
+        if cluster.is_nest:
+            return nest(cluster, order, self.buffers, self.names, self.sizes)
+        task = cluster.tasks[0]
+        if isinstance(task.node, MatrixFunction):
+            return self.call(task.node), set()
+        return self.blas(task)
+
+    def buffer(self, node: Node) -> str:
+        """The name of what a load or store of the node touches."""
+        if node in self.buffers:
+            return self.buffers[node]
+        if not isinstance(node, Variable):
+            raise AssertionError(f"{node!r} is not stored")
+        return self.argument(node).name
+
+    def argument(self, variable: Variable) -> Buffer:
+        """The argument that holds a variable, entered if it is new."""
+        found = self.arguments.get(variable.name)
+        if found is None:
+            name = f"a{len(self.arguments)}"
+            found = Buffer(name, (), variable.name)
+            self.arguments[variable.name] = found
+            extents = tuple([self.extent(dim) for dim in variable.dims])
+            found = self.arguments[variable.name] = Buffer(name, extents, variable.name)
+        return found
+
+    def extent(self, dim: Dim) -> str:
+        """The name of the number of a dim, entered if it is new."""
+        found = self.extents.get(dim)
+        if found is None:
+            factors: tuple[int | str, ...] = ()
+            source: tuple[str | None, int] = (None, 0)
+            if len(dim.names) == 1 and dim.coefficient == 1:
+                source, factors = self.source(dim)
+            else:
+                one = () if dim.coefficient == 1 and dim.names else (dim.coefficient,)
+                factors = (*one, *[self.extent(Dim(1, (name,))) for name in dim.names])
+            if dim in self.extents:
+                return self.extents[dim].name
+            found = Extent(f"n{len(self.extents)}", factors, *source)
+            self.extents[dim] = found
+        return found.name
+
+    def source(self, dim: Dim) -> tuple[tuple[str | None, int], tuple[int | str, ...]]:
+        """Where the number of a name is read off; if from nowhere, its value."""
+        for exact in (True, False):
+            for variable in self.variables.values():
+                for axis, other in enumerate(variable.dims):
+                    if exact and other == dim:
+                        return (self.argument(variable).name, axis), ()
+                    if exact or other.names.count(dim.names[0]) != 1:
+                        continue
+                    rest = Dim(
+                        other.coefficient, tuple(n for n in other.names if n != dim.names[0])
+                    )
+                    told = all(self.is_told(name) for name in rest.names)
+                    if told and rest.value(self.sizes) > 0:
+                        buffer = self.argument(variable).name
+                        parts = tuple([self.extent(Dim(1, (name,))) for name in rest.names])
+                        return (buffer, axis), (rest.coefficient, *parts)
+        return (None, 0), (self.sizes[dim.names[0]],)
+
+    def is_told(self, name: str) -> bool:
+        """Whether some axis has exactly this size."""
+        dim = Dim(1, (name,))
+        return any(dim in variable.dims for variable in self.variables.values())
+
+    def product(self, dims: Dims) -> tuple[str, ...]:
+        """The factors of a product of sizes."""
+        return tuple([self.extent(dim) for dim in dims])
+
+    def blas(self, task: Task) -> tuple[Blas, set[Node]]:
+        """The call of a contraction's class."""
+        node, chosen = task.node, task.chosen
+        if not isinstance(node, Einsum):
+            raise AssertionError("only contractions have a class")
+        index = {label: f"i{k}" for k, label in enumerate(chosen.loops)}
+        loops = tuple([(index[a], self.extent(node.sizes[a])) for a in chosen.loops])
+        first, second = chosen.first, chosen.second
+
+        def view(
+            operand: Node, labels: tuple[int, ...], groups: tuple[tuple[int, ...], ...]
+        ) -> View:
+            start = tuple([index.get(a, 0) for a in labels])
+            strides = [self.product(operand.dims[labels.index(run[-1]) + 1 :]) for run in groups]
+            return View(self.buffer(operand), start, tuple(strides))
+
+        a, la = node.operands[first], node.labels[first]
+        b, lb = node.operands[second], node.labels[second]
+        axes = tuple(range(node.rank))
+        m, n, k = chosen.m, chosen.n, chosen.k
+        views = {
+            "GEMV": ((a, la, (m, k)), (b, lb, (k,)), (node, axes, (m,))),
+            "GEMM": ((a, la, (m, k)), (b, lb, (k, n)), (node, axes, (m, n))),
+            "SYRK": ((a, la, (m, k)), (node, axes, (m, n))),
+        }[chosen.kind]
+        summed_outside = any(label >= node.rank for label in chosen.loops)
+        work = 2 * prod(dim.value(self.sizes) for dim in node.sizes)
+        step = Blas(
+            chosen.kind if not loops else f"batched {chosen.kind}",
+            loops,
+            tuple([self.product(tuple([node.sizes[x] for x in run])) for run in (m, n, k)]),
+            tuple([view(*v) for v in views]),
+            summed_outside,
+            work // 2 if chosen.kind == "SYRK" else work,
+            self.item * sum(self.elements(v[0]) for v in views),
+            (self.buffer(node),),
+        )
+        return step, {node} if summed_outside else set()
+
+    def call(self, node: MatrixFunction) -> Call:
+        """The call of a function of whole matrices."""
+        from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+
+        operand = node.operands[0]
+        entry = MATRIX_FUNCTIONS[node.function]
+        batch = operand.dims[: operand.rank - entry.rank]
+        loops = tuple([(f"i{k}", self.extent(dim)) for k, dim in enumerate(batch)])
+        elements = self.elements(operand)
+        largest = max((d.value(self.sizes) for d in operand.dims[len(batch) :]), default=1)
+        return Call(
+            node.function,
+            loops,
+            self.buffer(operand),
+            self.buffer(node),
+            entry.result == 0,
+            2 * elements * (largest if entry.rank == 2 else 1),
+            self.item * (elements + self.elements(node)),
+            (self.buffer(node),),
+        )
+
+    def elements(self, node: Node) -> int:
+        """The number of entries of a node."""
+        return prod(dim.value(self.sizes) for dim in node.dims)
+
+    def check_memory(self, nodes: Sequence[Node]) -> None:
+        """Refuse a program whose intermediates and results would not fit."""
+        largest = max(nodes, key=self.elements)
+        total = self.item * sum(self.elements(node) for node in nodes)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if total > MEMORY_SHARE * memory:
+            shape = tuple(dim.value(self.sizes) for dim in largest.dims)
+            raise LimitError(
+                f"the program needs {total / 2**30:.3g} GiB of memory, more than "
+                f"{MEMORY_SHARE:.0%} of the machine's {memory / 2**30:.3g} GiB; "
+                f"the largest array has shape {shape}"
+            )

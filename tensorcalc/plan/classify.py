@@ -1,0 +1,135 @@
+"""A contraction of two operands in, its class out: one of a closed table, or a loop nest.
+
+======  ====================  ============================  ===================
+class   groups that exist     operation                     cost (flops)
+======  ====================  ============================  ===================
+LOOP    any                   a loop nest, fused            2·(all labels)
+GEMV    M, K                  matrix times vector           2·M·K
+GEMM    M, N, K               matrix times matrix           2·M·N·K
+SYRK    M, K (one operand)    matrix times its transpose    M·M·K
+======  ====================  ============================  ===================
+
+M are labels of the first operand and the output, N of the second and the output, K of both
+operands and summed, and batch labels are everywhere. A group that is not one stretch of memory
+gives its other labels, like the batch, to loops around the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from tensorcalc.ir import Einsum, Labels, Node
+
+# fewer multiplications than these per call are done faster by a loop nest in place
+MIN_GEMV = 512
+MIN_GEMM = 1000
+MAX_EXTENT = 2**31 - 1  # of a BLAS argument
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """How to compute a contraction: `first` and `second` are its operands' places, M, N, K runs."""
+
+    kind: str
+    first: int = 0
+    second: int = 1
+    m: Labels = ()
+    n: Labels = ()
+    k: Labels = ()
+    loops: Labels = ()
+
+
+LOOP = Class("LOOP")
+
+
+def classify(node: Einsum, sizes: Mapping[str, int], is_array: Callable[[Node], bool]) -> Class:
+    """The class of a contraction; `is_array` tells operands that lie in memory anyway."""
+    if len(node.operands) != 2 or any(len(set(a)) != len(a) for a in node.labels):
+        return LOOP
+    a, b = node.labels
+    output = tuple(range(node.rank))
+    summed = list(range(node.rank, len(node.sizes)))
+    if not summed or any(label not in a or label not in b for label in summed):
+        return LOOP
+    if any(label not in a and label not in b for label in output):
+        return LOOP
+    extents = [dim.value(sizes) for dim in node.sizes]
+    m = [label for label in a if label in output and label not in b]
+    n = [label for label in b if label in output and label not in a]
+    if m and n:
+        return _gemm(node, (m, n, summed), extents)
+    if m and is_array(node.operands[0]):
+        return _gemv(node, 0, m, summed, extents)
+    if n and is_array(node.operands[1]):
+        return _gemv(node, 1, n, summed, extents)
+    return LOOP
+
+
+def _runs(group: list[int], x: Labels, y: Labels) -> list[Labels]:
+    """Stretches of labels of the group that follow each other in both operands."""
+    runs = []
+    for start in range(len(x)):
+        for stop in range(start + 1, len(x) + 1):
+            run = x[start:stop]
+            if all(label in group for label in run) and any(
+                y[k : k + len(run)] == run for k in range(len(y))
+            ):
+                runs.append(run)
+    return runs
+
+
+def _loops(node: Einsum, *runs: Labels) -> Labels:
+    inside = {label for run in runs for label in run}
+    return tuple([label for label in range(len(node.sizes)) if label not in inside])
+
+
+def _unit(labels: Labels, *runs: Labels) -> bool:
+    """Whether the last axis of a matrix is the last of one of its groups."""
+    return any(run[-1] == labels[-1] for run in runs)
+
+
+def _gemv(
+    node: Einsum, place: int, rows: list[int], summed: list[int], extents: list[int]
+) -> Class:
+    matrix, vector = node.labels[place], node.labels[1 - place]
+    output = tuple(range(node.rank))
+    best, size = LOOP, MIN_GEMV - 1
+    for m, k in product(_runs(rows, matrix, output), _runs(summed, matrix, vector)):
+        counts = [prod(extents[label] for label in run) for run in (m, k)]
+        if _unit(matrix, m, k) and prod(counts) > size and max(counts) <= MAX_EXTENT:
+            best = Class("GEMV", place, 1 - place, m, (), k, _loops(node, m, k))
+            size = prod(counts)
+    return best
+
+
+def _gemm(
+    node: Einsum, groups: tuple[list[int], list[int], list[int]], extents: list[int]
+) -> Class:
+    a, b = node.labels
+    output = tuple(range(node.rank))
+    best, size = LOOP, MIN_GEMM - 1
+    for m, n, k in product(
+        _runs(groups[0], a, output), _runs(groups[1], b, output), _runs(groups[2], a, b)
+    ):
+        counts = [prod(extents[label] for label in run) for run in (m, n, k)]
+        if not (_unit(a, m, k) and _unit(b, n, k) and _unit(output, m, n)):
+            continue
+        if prod(counts) > size and max(counts) <= MAX_EXTENT:
+            best, size = Class("GEMM", 0, 1, m, n, k, _loops(node, m, n, k)), prod(counts)
+    if best.kind == "GEMM" and _is_gram(node, best):
+        return Class("SYRK", 0, 1, best.m, best.n, best.k, ())
+    return best
+
+
+def _is_gram(node: Einsum, gemm: Class) -> bool:
+    """Whether a product is one matrix times its own transpose."""
+    swapped = dict(zip(gemm.m, gemm.n, strict=False))
+    return (
+        node.operands[0] is node.operands[1]
+        and not gemm.loops
+        and len(gemm.m) == len(gemm.n)
+        and tuple([swapped.get(label, label) for label in node.labels[0]]) == node.labels[1]
+    )

@@ -1,0 +1,204 @@
+"""The loop program: what `plan` makes and `emit` writes out, as plain data; `str` of it is a table.
+
+Names are closed: ``a0`` arguments, ``o0`` outputs, ``t0`` temporaries (of rank 0: plain numbers),
+``n0`` extents, ``i0`` loop indices, ``v0`` values. An access is a buffer name and one index per
+axis: a loop index name, or a position. Every buffer is C-contiguous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tensorcalc.errors import LimitError
+
+
+class ProgramTooLongError(LimitError):
+    """More statements than are sensible to compile; the interpreter serves instead."""
+
+
+Index = str | int
+Argument = str | float  # a value, extent or index name; or a number
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """An array of the program; `extents` are names of extents, one per axis."""
+
+    name: str
+    extents: tuple[str, ...]
+    variable: str | None = None  # whose value an argument is
+    zero: bool = False  # starts as zeros, because it is accumulated into
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The number of a size: read off a shape, computed from others, or a literal."""
+
+    name: str
+    factors: tuple[int | str, ...] = ()  # a product of literals and extents
+    buffer: str | None = None  # read off this argument's axis …
+    axis: int = 0  # … and divided by the factors
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """``target = buffer[index]``."""
+
+    target: str
+    buffer: str
+    index: tuple[Index, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """``target = operation(arguments)``, an operation of `emit/scalar.py`."""
+
+    target: str
+    operation: str
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulate:
+    """``target = target + value``, in an order of the compiler's choice."""
+
+    target: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """``buffer[index] = value``, or ``+=``; a buffer of rank 0 is a plain number."""
+
+    buffer: str
+    index: tuple[Index, ...]
+    value: str
+    add: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """``for index in range(extent): body``."""
+
+    index: str
+    extent: str
+    body: list[Statement] = field(default_factory=list)
+
+
+Statement = Load | Compute | Accumulate | Store | Loop
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A vector or matrix inside a buffer: where it starts, and its strides as products.
+
+    `start` has one index per axis of the buffer; a stride is a tuple of factors (extent names).
+    """
+
+    buffer: str
+    start: tuple[Index, ...]
+    strides: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """A step of loops over scalar code; writes `outputs`."""
+
+    kind: str
+    body: tuple[Statement, ...]
+    flops: int
+    bytes: int
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Blas:
+    """A step that calls BLAS, once for every point of `loops` (index name, extent name).
+
+    `shape` holds the extents of (M, N, K) as products, as far as the routine has them.
+    """
+
+    kind: str
+    loops: tuple[tuple[str, str], ...]
+    shape: tuple[tuple[str, ...], ...]
+    views: tuple[View, ...]  # operands, then the result
+    accumulate: bool
+    flops: int
+    bytes: int
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A step that calls a function of `kernels/linalg.py` for every point of `loops`.
+
+    `source` and `target` are buffers; the loop indices are their leading axes.
+    """
+
+    kind: str
+    loops: tuple[tuple[str, str], ...]
+    source: str
+    target: str
+    scalar: bool  # whether the function's value is a number
+    flops: int
+    bytes: int
+    outputs: tuple[str, ...]
+
+
+Step = Nest | Blas | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Straight-line steps over buffers. `outputs` are buffer names in the order of the outputs."""
+
+    arguments: tuple[Buffer, ...]
+    extents: tuple[Extent, ...]
+    temporaries: tuple[Buffer, ...]
+    results: tuple[Buffer, ...]
+    outputs: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def flops(self) -> int:
+        """Arithmetic operations of one run, estimated."""
+        return sum(step.flops for step in self.steps)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes moved by one run, estimated."""
+        return sum(step.bytes for step in self.steps)
+
+    def __str__(self) -> str:
+        rows = [("step", "class", "result", "flops", "bytes")]
+        for k, step in enumerate(self.steps):
+            rows.append(
+                (
+                    str(k),
+                    step.kind,
+                    ",".join(step.outputs),
+                    f"{step.flops:.3g}",
+                    f"{step.bytes:.3g}",
+                )
+            )
+        rows.append(("", "total", "", f"{self.flops:.3g}", f"{self.bytes:.3g}"))
+        widths = [max(len(row[k]) for row in rows) for k in range(5)]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if k in (1, 2) else cell.rjust(width)
+                for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join(lines)
+
+
+def statements(body: tuple[Statement, ...] | list[Statement]) -> Iterator[Statement]:
+    """Every statement of a nest, loops before their bodies."""
+    stack = list(reversed(body))
+    while stack:
+        statement = stack.pop()
+        yield statement
+        if isinstance(statement, Loop):
+            stack.extend(reversed(statement.body))

@@ -1,0 +1,82 @@
+"""What the tests share: a kernel cache of their own, and a way to run kernels without compiling."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+CACHE = tempfile.mkdtemp(prefix="tensorcalc-tests-")
+os.environ["TENSORCALC_CACHE_DIR"] = CACHE  # before anything of ours reads it
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the kernels of this session."""
+    shutil.rmtree(CACHE, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _restore() -> Iterator[None]:
+    yield
+    os.environ.pop("TENSORCALC_CACHE_DIR", None)
+
+
+@pytest.fixture(scope="session")
+def run_source() -> Callable[..., list[Any]]:
+    """Runs a program's source as plain Python, with stand-ins for the helpers: slow but exact."""
+    import numpy as np
+
+    from tensorcalc.emit.source import source
+    from tensorcalc.interpret import MATRIX, norm, numpy_functions
+
+    def matrix(a: Any, offset: int, strides: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+        flat = a.reshape(-1)[offset:]
+        bytes_of = tuple(s * a.itemsize for s in strides)
+        return np.lib.stride_tricks.as_strided(flat, shape, bytes_of)
+
+    def gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):  # type: ignore[no-untyped-def]
+        assert all(1 in strides for strides in [(ars, acs), (brs, bcs), (crs, ccs)])
+        product = matrix(a, oa, (ars, acs), (m, k)) @ matrix(b, ob, (brs, bcs), (k, n))
+        target = matrix(c, oc, (crs, ccs), (m, n))
+        target[:] = alpha * product + (beta * target if beta else 0.0)
+
+    def gemv(m, n, alpha, a, oa, ars, acs, x, ox, incx, beta, y, oy, incy):  # type: ignore[no-untyped-def]
+        assert 1 in (ars, acs)
+        product = matrix(a, oa, (ars, acs), (m, n)) @ matrix(x, ox, (incx,), (n,))
+        target = matrix(y, oy, (incy,), (m,))
+        target[:] = alpha * product + (beta * target if beta else 0.0)
+
+    def syrk(n, k, alpha, a, oa, ars, acs, beta, c, oc, ldc):  # type: ignore[no-untyped-def]
+        gemm(n, n, k, alpha, a, oa, ars, acs, a, oa, acs, ars, beta, c, oc, ldc, 1)  # type: ignore[no-untyped-call]
+
+    def fill(name: str) -> Callable[..., None]:
+        def function(a: Any, out: Any) -> None:
+            out[...] = MATRIX[name](a)
+
+        return function
+
+    names: dict[str, Any] = {
+        "number": np.float64, "double": np.float64, "empty": np.empty, "zeros": np.zeros,
+        "accumulate": lambda total, x: total + x, "gemm": gemm, "gemv": gemv, "syrk": syrk,
+        "inv": fill("inv"), "det": MATRIX["det"], "logdet": MATRIX["logdet"],
+        "norm": lambda a: norm(a, tuple(range(a.ndim))), "power": np.power,
+        "norm_power": lambda x, p: 0.0 if x == 0 and p < 0 else x**p,
+        "maximum": np.maximum, "minimum": np.minimum,
+        "sqrt": np.sqrt, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
+        "__builtins__": {"range": range, "abs": abs},
+    }  # fmt: skip
+    names = {**{n: f for n, f in numpy_functions().items() if n not in ("abs",)}, **names}
+
+    def run(program: Any, values: Mapping[str, Any]) -> list[Any]:
+        scope = dict(names)
+        exec(source(program, "float64").body, scope)  # noqa: S102 - our own text
+        with np.errstate(all="ignore"):
+            found = scope["kernel"](*[values[b.variable] for b in program.arguments])
+        places = [b.name for b in program.results]
+        return [found[places.index(name)] for name in program.outputs]
+
+    return run

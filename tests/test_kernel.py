@@ -1,0 +1,233 @@
+"""Compiled kernels against the interpreter, and everything that is checked before one runs."""
+
+from __future__ import annotations
+
+import threading
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tensorcalc import canonical as c
+from tensorcalc.dims import Dim
+from tensorcalc.errors import DomainError, ShapeError, TensorcalcError, UnknownNameError
+from tensorcalc.interpret import interpret
+from tensorcalc.ir import Basis, Delta, Node, Size, Variable
+from tensorcalc.kernel import Kernel, compile_nodes
+
+M, N = Dim.of("m"), Dim.of("n")
+X, S = Variable.of("X", (M, N)), Variable.of("S", (N, N))
+y, w, s = Variable.of("y", (M,)), Variable.of("w", (N,)), Variable.of("s", ())
+ALL = {"X": X, "y": y, "w": w, "S": S, "s": s}
+
+MARGIN = c.scale(-1, c.einsum(1, (M, N), [(y, (0,)), (X, (0, 1)), (w, (1,))]))
+FACTORS = [(X, (1, 0)), (y, (1,)), (c.elementwise("sigmoid", (MARGIN,)), (1,))]
+LOGISTIC: dict[str, Node] = {
+    "value": c.einsum(0, (M,), [(c.elementwise("softplus", (MARGIN,)), (0,))]),
+    "grad": c.scale(-1, c.einsum(1, (N, M), FACTORS)),
+}
+SUM = c.add((N,), [(Fraction(1), w), (Fraction(1, 2), c.einsum(1, (N,), [(s, ())]))])
+DISTANCE = c.add((N, N), [(Fraction(1), c.einsum(2, (N, N), [(w, (0,))])),
+                          (Fraction(-1), c.einsum(2, (N, N), [(w, (1,))]))])  # fmt: skip
+MIXED: dict[str, Node] = {
+    "copy": X,
+    "again": X,
+    "outer": c.einsum(2, (M, N), [(y, (0,)), (w, (1,))]),
+    "diag": c.einsum(2, (N, N), [(Delta.of(N), (0, 1)), (SUM, (0,))]),
+    "entry": c.einsum(0, (N,), [(Basis.of(N, 0), (0,)), (w, (0,))]),
+    "size": c.einsum(0, (), [(Size.of(M), ()), (s, ())]),
+    "columns": c.einsum(1, (N, M), [(X, (1, 0))]),
+    "transposed": c.einsum(2, (N, M), [(X, (1, 0))]),
+    "ones": c.ones((M,)),
+    "zeros": c.zeros(()),
+    "kernel": c.einsum(1, (N, N), [
+        (c.elementwise("exp", (c.scale(-1, c.power(DISTANCE, 2)),)), (0, 1)), (w, (1,))]),
+}  # fmt: skip
+PRODUCTS: dict[str, Node] = {
+    "gram": c.einsum(2, (N, N, M), [(X, (2, 0)), (X, (2, 1))]),
+    "XS": c.einsum(2, (M, N, N), [(X, (0, 2)), (S, (2, 1))]),
+    "SX": c.einsum(2, (N, M, N), [(S, (2, 0)), (X, (1, 2))]),
+    "quadratic": c.einsum(0, (N, N), [(w, (0,)), (S, (0, 1)), (w, (1,))]),
+}
+MATRIX: dict[str, Node] = {
+    "inv": c.matrix_function("inv", S),
+    "det": c.matrix_function("det", S),
+    "logdet": c.matrix_function("logdet", c.einsum(2, (N, N, N), [(S, (0, 2)), (S, (1, 2))])),
+    "unit": c.einsum(1, (N,), [(w, (0,)), (c.power(c.matrix_function("norm2", w), -1), ())]),
+    "frobenius": c.matrix_function("normF", X),
+}
+GROUPS = {"logistic": LOGISTIC, "mixed": MIXED, "products": PRODUCTS, "matrix": MATRIX}
+
+
+def values(m: int, n: int, seed: int = 0) -> dict[str, Any]:
+    """Random data of the given sizes."""
+    draw = np.random.default_rng(seed)
+    shapes = {name: [{"m": m, "n": n}[d.names[0]] for d in v.dims] for name, v in ALL.items()}
+    return {name: draw.normal(size=shape) for name, shape in shapes.items()}
+
+
+def agree(found: dict[str, Any], group: dict[str, Node], data: dict[str, Any], rtol: float) -> None:
+    """Every output is the interpreter's, in order, shape and type."""
+    assert list(found) == list(group)
+    expected = interpret(list(group.values()), data, ALL)
+    for (name, result), wanted in zip(found.items(), expected, strict=True):
+        assert result.shape == wanted.shape, name
+        assert result.dtype == wanted.dtype, name
+        scale = np.max(np.abs(wanted), initial=1e-300)
+        np.testing.assert_allclose(result, wanted, rtol=rtol, atol=rtol * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_against_the_interpreter(group: str) -> None:
+    """Sizes 0, 1, small (loops) and larger (BLAS); one kernel object for all."""
+    kernel = compile_nodes(GROUPS[group], ALL, False)
+    for m, n in [(5, 3), (40, 31), (1, 1), (3, 70), (0, 2)]:
+        data = values(m, n)
+        agree(kernel(**data), GROUPS[group], data, 1e-9 if group == "matrix" else 1e-12)
+
+
+@pytest.mark.parametrize("group", ["logistic", "mixed"])
+def test_single_precision(group: str) -> None:
+    """float32 in, float32 out, to its accuracy."""
+    data = {name: np.float32(value) for name, value in values(40, 31).items()}
+    agree(compile_nodes(GROUPS[group], ALL, False)(**data), GROUPS[group], data, 2e-5)
+
+
+@pytest.fixture(scope="module")
+def product() -> Kernel:
+    """X*w times s."""
+    node = c.einsum(1, (M, N), [(X, (0, 1)), (w, (1,)), (s, ())])
+    return compile_nodes({"f": node}, {"X": X, "w": w, "s": s, "y": y}, True)
+
+
+def test_call_forms(product: Kernel) -> None:
+    """By position, by keyword, mixed; a variable that dropped out may be given or not."""
+    data = values(5, 3)
+    expected = data["X"] @ data["w"] * data["s"]
+    for result in (
+        product(data["X"], data["w"], data["s"], data["y"]),
+        product(data["X"], data["w"], s=data["s"]),
+        product(X=data["X"], w=data["w"], s=float(data["s"]), y=data["y"]),
+        product(X=data["X"].tolist(), w=data["w"], s=np.array(data["s"])),
+    ):
+        np.testing.assert_allclose(result, expected, rtol=1e-14)
+
+
+LAYOUTS: dict[str, Any] = {
+    "fortran": np.asfortranarray,
+    "strided": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "negative stride": lambda a: a[::-1].copy()[::-1],
+    "big endian": lambda a: a.astype(">f8"),
+    "read-only": lambda a: (a.setflags(write=False), a)[1],
+    "misaligned": lambda a: np.frombuffer(b"x" + a.tobytes(), offset=1).reshape(a.shape),
+    "subclass": lambda a: a.view(np.matrix),
+    "mixed precision": lambda a: a.astype(np.float32).astype(np.float64),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(product: Kernel, layout: str) -> None:
+    """Any layout, byte order and subclass is taken."""
+    data = values(5, 3)
+    matrix: Any = LAYOUTS[layout](data["X"])
+    expected = np.asarray(matrix, float) @ data["w"] * data["s"]
+    result = product(X=matrix, w=data["w"], s=data["s"])
+    assert type(result) is np.ndarray
+    np.testing.assert_allclose(result, expected, rtol=1e-14)
+
+
+def test_dtypes(product: Kernel) -> None:
+    """Integers become float64; float32 with float64 is float64; a Python number is weak."""
+    ones = np.ones((2, 2), np.float32)
+    assert product(ones, ones[0], 2.0).dtype == np.float32
+    assert product(ones, ones[0], np.float64(2)).dtype == np.float64
+    assert product(ones, ones[0].astype(float), 2).dtype == np.float64
+    assert product([[2**62]], [1], 1)[0] == 2.0**62
+    big = np.full((1, 200), 100, np.int8)
+    assert product(big, np.full(200, 100, np.int8), 1)[0] == 2e6
+
+
+BAD: list[tuple[dict[str, Any], type[TensorcalcError], str]] = [
+    ({"X": np.ones((2, 3)), "w": np.ones(4), "s": 1}, ShapeError, "axis 0 of w has size 4, but 3"),
+    ({"X": np.ones((2, 3)), "w": np.ones(1), "s": 1}, ShapeError, "axis 0 of w has size 1, but 3"),
+    ({"X": np.ones((2, 3)), "w": np.ones(3), "s": 1, "y": np.ones(3)}, ShapeError, "of y"),
+    ({"X": np.ones(3), "w": np.ones(3), "s": 1}, ShapeError, "X has 2 axes"),
+    ({"X": np.ones((2, 3)), "w": np.ones(3), "s": [1]}, ShapeError, "s has 0 axes"),
+    ({"X": np.ones((2, 3)), "w": np.ones(3)}, UnknownNameError, "no value for s"),
+    ({"X": np.ones((2, 3)), "ww": np.ones(3), "s": 1}, UnknownNameError, "did you mean w"),
+    ({"X": np.ones((2, 3)), "w": "abc", "s": 1}, DomainError, "w is of type"),
+    ({"X": np.ones((2, 3)), "w": None, "s": 1}, DomainError, "w is an array of objects"),
+    ({"X": np.ma.ones((2, 3)), "w": np.ones(3), "s": 1}, DomainError, "masked"),
+    ({"X": np.ones((2, 3)) * 1j, "w": np.ones(3), "s": 1}, DomainError, "complex"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "kind", "words"), BAD)
+def test_bad_arguments(
+    product: Kernel, data: dict[str, Any], kind: type[TensorcalcError], words: str
+) -> None:
+    """A wrong argument never reaches the kernel."""
+    with pytest.raises(kind) as caught:
+        product(**data)
+    assert words in str(caught.value)
+
+
+def test_positions_are_counted(product: Kernel) -> None:
+    """Too many values, or one given twice."""
+    with pytest.raises(TensorcalcError, match="5 values given"):
+        product(1, 2, 3, 4, 5)
+    with pytest.raises(TensorcalcError, match="given twice"):
+        product(np.ones((1, 1)), np.ones(1), 1, X=np.ones((1, 1)))
+
+
+def test_position_and_squareness_are_checked() -> None:
+    """What depends on sizes alone is an error, not a wild read."""
+    entry = c.einsum(0, (N,), [(Basis.of(N, 5), (0,)), (w, (0,))])
+    with pytest.raises(ShapeError, match="position 5"):
+        compile_nodes({"f": entry}, {"w": w}, True)(np.ones(3))
+
+
+def test_results_are_fresh() -> None:
+    """No result shares memory with an input or another result."""
+    kernel = compile_nodes({"a": X, "b": X}, {"X": X}, False)
+    data = np.ones((2, 2))
+    first, second = kernel(data).values()
+    first[:] = 5
+    assert (data == 1).all()
+    assert (second == 1).all()
+
+
+def test_many_threads(product: Kernel) -> None:
+    """Calls from many threads, some with new shapes, give the right results."""
+    wrong: list[int] = []
+
+    def work(k: int) -> None:
+        for size in range(2, 8):
+            data = values(size, size + k % 3, seed=k)
+            expected = data["X"] @ data["w"] * data["s"]
+            if not np.allclose(product(data["X"], data["w"], data["s"]), expected):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_too_long_to_compile_is_interpreted() -> None:
+    """Thousands of terms give the right value without a compiler's hour."""
+    terms = [(Fraction(1), c.elementwise("sin", (c.scale(k, w),))) for k in range(1, 2500)]
+    kernel = compile_nodes({"f": c.add((N,), terms)}, {"w": w}, True)
+    np.testing.assert_allclose(kernel(np.array([0.5])), np.sin(np.arange(1, 2500) * 0.5).sum())
+    assert "interpreted" in kernel.plan
+
+
+def test_source_and_plan_before_a_call() -> None:
+    """Both can be read at once; a call then shows its own."""
+    kernel = compile_nodes(LOGISTIC, ALL, False)
+    assert kernel.source.startswith("def kernel(")
+    assert "GEMV" in kernel.plan
+    assert kernel.variables == ALL

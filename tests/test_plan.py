@@ -1,0 +1,208 @@
+"""Planning: classes, fusion and sharing on chosen programs, and random programs run as Python."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tensorcalc import canonical as c
+from tensorcalc.dims import Dim, Dims
+from tensorcalc.errors import LimitError
+from tensorcalc.functions import FUNCTIONS
+from tensorcalc.interpret import evaluate
+from tensorcalc.ir import Basis, Delta, Node, Variable
+from tensorcalc.plan import classify, plan
+from tensorcalc.plan.program import Nest
+from tensorcalc.traverse import variables
+
+M, N, P = Dim.of("m"), Dim.of("n"), Dim.of("p")
+A, B = Variable.of("A", (M, N)), Variable.of("B", (N, P))
+T = Variable.of("T", (M, N, P))
+x, y, z = Variable.of("x", (N,)), Variable.of("y", (M,)), Variable.of("z", (P,))
+SIZES = {"m": 200, "n": 30, "p": 40}
+
+Ax = c.einsum(1, (M, N), [(A, (0, 1)), (x, (1,))])
+PAIR = c.scale(-1, c.einsum(1, (M, N), [(y, (0,)), (A, (0, 1)), (x, (1,))]))
+VALUE = c.einsum(0, (M,), [(c.elementwise("softplus", (PAIR,)), (0,))])
+GRADIENT = c.einsum(1, (N, M), [(A, (1, 0)), (y, (1,)), (c.elementwise("sigmoid", (PAIR,)), (1,))])
+KERNEL = c.elementwise(
+    "exp", (c.add((M, N), [(Fraction(1), c.einsum(2, (M, N), [(y, (0,))])), (Fraction(-1), A)]),)
+)
+
+CLASSES: list[tuple[str, dict[str, Node], list[str]]] = [
+    ("matrix times vector", {"o": Ax}, ["GEMV"]),
+    ("transposed", {"o": c.einsum(1, (N, M), [(A, (1, 0)), (y, (1,))])}, ["GEMV"]),
+    ("product", {"o": c.einsum(2, (M, P, N), [(A, (0, 2)), (B, (2, 1))])}, ["GEMM"]),
+    ("Gram", {"o": c.einsum(2, (N, N, M), [(A, (2, 0)), (A, (2, 1))])}, ["SYRK"]),
+    ("dot", {"o": c.einsum(0, (N,), [(x, (0,)), (x, (0,))])}, ["LOOP"]),
+    ("outer", {"o": c.einsum(2, (M, N), [(y, (0,)), (x, (1,))])}, ["LOOP"]),
+    ("tensor times vector, merged axes", {"o": c.einsum(2, (M, N, P), [(T, (0, 1, 2)), (z, (2,))])},
+     ["GEMV"]),
+    ("middle axis", {"o": c.einsum(2, (M, P, N), [(T, (0, 2, 1)), (x, (2,))])}, ["batched GEMV"]),
+    ("batched product", {"o": c.einsum(3, (M, P, P, N), [(T, (0, 3, 1)), (T, (0, 3, 2))])},
+     ["batched GEMM"]),
+    ("computed matrix is not stored", {"o": c.einsum(1, (M, N), [(KERNEL, (0, 1)), (x, (1,))])},
+     ["LOOP"]),
+    ("value and residual in one loop", {"v": VALUE, "g": GRADIENT}, ["GEMV", "LOOP", "GEMV"]),
+    ("shared contraction", {"a": Ax, "b": c.einsum(0, (M, N), [(y, (0,)), (A, (0, 1)), (x, (1,))])},
+     ["GEMV", "LOOP"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "outputs", "kinds"), CLASSES, ids=[case[0] for case in CLASSES])
+def test_classes(
+    name: str, outputs: dict[str, Node], kinds: list[str], run_source: Callable[..., list[Any]]
+) -> None:
+    """The steps are of the expected classes, and right."""
+    program = plan(outputs, SIZES)
+    assert [step.kind for step in program.steps] == kinds
+    compare(outputs, SIZES, run_source, 0)
+
+
+def test_one_pass_over_the_data() -> None:
+    """The residual's loop has the value and the residual as its two results."""
+    loop = plan({"v": VALUE, "g": GRADIENT}, SIZES).steps[1]
+    assert isinstance(loop, Nest)
+    assert len(loop.outputs) == 2
+
+
+def test_table() -> None:
+    """A plan prints as a table."""
+    assert str(plan({"o": Ax}, SIZES)) == (
+        "step  class  result    flops     bytes\n"
+        "   0  GEMV   o0      1.2e+04  4.98e+04\n"
+        "      total          1.2e+04  4.98e+04"
+    )
+
+
+def test_order_of_contraction() -> None:
+    """A*(B*z) rather than (A*B)*z."""
+    node = c.einsum(1, (M, N, P), [(A, (0, 1)), (B, (1, 2)), (z, (2,))])
+    assert [step.kind for step in plan({"o": node}, SIZES).steps] == ["GEMV", "GEMV"]
+
+
+def test_memory_is_checked_first() -> None:
+    """A result that does not fit is refused with its shape."""
+    node = c.einsum(2, (M, N), [(y, (0,)), (x, (1,))])
+    with pytest.raises(LimitError, match=r"GiB.*\(10000000, 10000000\)"):
+        plan({"o": node}, {"m": 10**7, "n": 10**7})
+
+
+def test_plans_do_not_depend_on_sizes_alone() -> None:
+    """Two sizes of one class give one program, so one compiled kernel."""
+    first, second = (plan({"o": Ax}, {"m": m, "n": 50}) for m in (100, 5000))
+    assert [s.kind for s in first.steps] == [s.kind for s in second.steps]
+    assert first.extents == second.extents
+
+
+# ── random programs ──────────────────────────────────────────────────────────────────────────
+
+SINGULAR = {"tan", "arcsin", "arccos", "log", "log1p", "lgamma", "digamma", "polygamma"}
+UNARY = [n for n, f in FUNCTIONS.items() if f.arity == 1 and n not in SINGULAR]
+POWERS = [Fraction(k, 2) for k in (-2, -1, 1, 5, 6)] + [Fraction(1, 3)]
+DIMS = (M, N, P)
+
+
+def expression(rng: random.Random, dims: Dims, depth: int) -> Node:
+    """A random node with the given dims."""
+    rank = len(dims)
+    choice = rng.random() if depth else 0.0
+    if choice < 0.15:
+        leaf = rng.random()
+        if leaf < 0.1 and rank == 2 and dims[0] == dims[1]:
+            return Delta.of(dims[0])
+        if leaf < 0.15 and rank == 1:
+            return Basis.of(dims[0], rng.randrange(2))
+        if leaf < 0.2:
+            return c.number(Fraction(rng.randrange(-5, 6), 3), dims)
+        name = "x" + "".join(dim.names[0] for dim in dims) + str(rng.randrange(2))
+        return Variable.of(name, dims)
+    if choice < 0.3:
+        return c.elementwise(rng.choice(UNARY), [expression(rng, dims, depth - 1)])
+    if choice < 0.37:
+        function = rng.choice(["max", "min", "lt", "ge", "where"])
+        arity = FUNCTIONS[function].arity
+        return c.elementwise(function, [expression(rng, dims, depth - 1) for _ in range(arity)])
+    if choice < 0.44:
+        base = c.elementwise("softplus", [expression(rng, dims, depth - 1)])
+        one = c.number(Fraction(1, 2), dims)
+        return c.power(c.add(dims, [(Fraction(1), base), (Fraction(1), one)]), rng.choice(POWERS))
+    if choice < 0.55:
+        terms = [(Fraction(rng.randrange(-3, 4), 2), expression(rng, dims, depth - 1))
+                 for _ in range(rng.randrange(1, 4))]  # fmt: skip
+        return c.add(dims, terms)
+    if choice < 0.62 and rank <= 2:
+        extra = tuple([rng.choice(DIMS) for _ in range(2)])
+        return c.matrix_function("normF", expression(rng, dims + extra, depth - 1))
+    if choice < 0.66 and rank <= 1:
+        dim = rng.choice(DIMS)
+        return c.matrix_function("det", expression(rng, (*dims, dim, dim), depth - 1))
+    sizes = [*dims, *[rng.choice(DIMS) for _ in range(rng.randrange(4))]]
+    factors = []
+    for _ in range(rng.randrange(1, 5)):
+        labels = [rng.randrange(len(sizes)) for _ in range(rng.randrange(4) if sizes else 0)]
+        own = tuple([sizes[a] for a in labels])
+        factors.append((expression(rng, own, depth - 1), tuple(labels)))
+    return c.einsum(rank, sizes, factors)
+
+
+def compare(
+    outputs: Mapping[str, Node],
+    sizes: Mapping[str, int],
+    run_source: Callable[..., list[Any]],
+    seed: int,
+) -> None:
+    """The program run as Python agrees with the interpreter."""
+    draw = np.random.default_rng(seed)
+    declared = {
+        **variables(*outputs.values()),
+        **{d.names[0]: Variable.of(d.names[0], (d,)) for d in DIMS},
+    }
+    values = {
+        name: draw.normal(size=[dim.value(sizes) for dim in v.dims]) / 2
+        for name, v in declared.items()
+    }
+    program = plan(outputs, sizes, declared)
+    expected = evaluate(list(outputs.values()), values, sizes, np.dtype(float))
+    for found, wanted in zip(run_source(program, values), expected, strict=True):
+        assert np.shape(found) == wanted.shape
+        scale = np.max(np.abs(wanted), initial=1, where=np.isfinite(wanted))
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("threshold", [1, 1000])
+def test_random_programs(
+    seed: int, threshold: int, run_source: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Random programs at random small sizes, with BLAS for everything and for nothing."""
+    monkeypatch.setattr(classify, "MIN_GEMV", threshold)
+    monkeypatch.setattr(classify, "MIN_GEMM", threshold)
+    rng = random.Random(seed)  # noqa: S311
+    outputs = {
+        f"o{k}": expression(rng, tuple([rng.choice(DIMS) for _ in range(rng.randrange(4))]), 3)
+        for k in range(rng.randrange(1, 4))
+    }
+    compare(outputs, {name: rng.choice([2, 3, 4]) for name in "mnp"}, run_source, seed)
+
+
+def test_deep_and_wide(run_source: Callable[..., list[Any]]) -> None:
+    """No recursion: 300 nested functions; 18 loops run as 14."""
+    node: Node = x
+    for _ in range(300):
+        node = c.elementwise("sin", (node,))
+    compare({"o": node}, {"m": 2, "n": 3, "p": 2}, run_source, 1)
+    pair = Dim.of(2)
+    wide = Variable.of("w", (pair,) * 9)
+    labels = tuple(range(9))
+    outer = c.einsum(9, [pair] * 9, [(wide, labels), (c.elementwise("exp", (wide,)), labels[::-1])])
+    compare({"o": outer}, {"m": 2, "n": 3, "p": 2}, run_source, 1)
+    total = c.einsum(0, [pair] * 16, [(wide, tuple(range(9))), (wide, tuple(range(7, 16)))])
+    compare({"o": total}, {"m": 2, "n": 3, "p": 2}, run_source, 1)
+    big = c.einsum(16, [pair] * 16, [(wide, tuple(range(9))), (wide, tuple(range(7, 16)))])
+    compare({"o": big}, {"m": 2, "n": 3, "p": 2}, run_source, 1)
