@@ -1,0 +1,5 @@
+"""``python -m tensorcalc.cli`` is the command ``tensorcalc``."""
+
+from tensorcalc.cli import main
+
+main()
