@@ -1,0 +1,1 @@
+"""Benchmarks: the workloads, and the program that measures them (`python -m bench.run`)."""
