@@ -7,13 +7,22 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from tensorcalc import differentiate as calculus
+from tensorcalc.declarations import check_name
 from tensorcalc.dims import Dim
-from tensorcalc.errors import DomainError, LimitError, ShapeError, UnknownNameError
+from tensorcalc.errors import (
+    DomainError,
+    LimitError,
+    ParseError,
+    ShapeError,
+    UnknownNameError,
+    quote,
+)
 from tensorcalc.expression import Expr, combine, equation_syntax, join
 from tensorcalc.ir import Node, Variable
 from tensorcalc.limits import current as limits
 from tensorcalc.parse import parse as parse_program
 from tensorcalc.properties import use_properties
+from tensorcalc.scope import DECLARATIONS
 from tensorcalc.simplify import simplify
 from tensorcalc.syntax import Syntax
 
@@ -46,7 +55,10 @@ def parse(text: str, **declarations: str) -> Expr:
     program = parse_program(text)
     declared: list[Syntax] = []
     for name, declaration in declarations.items():
-        declared += parse_program(f"{name} : {declaration}").children
+        statements = parse_program(f"{check_name(name)} : {declaration}").children
+        if len(statements) != 1 or statements[0].kind not in DECLARATIONS:
+            raise ParseError(f"{quote(declaration)!r} is not one declaration")
+        declared += statements
     if declared:
         children = (*declared, *program.children)
         program = Syntax("program", program.words, children, program.span)
@@ -148,7 +160,7 @@ def _directions(
     tangents: dict[Variable, Node] = {}
     everything = dict(expression.variables)
     for variable, name in zip(variables, given, strict=True):
-        direction = everything.setdefault(name, Variable.of(name, variable.dims))
+        direction = everything.setdefault(check_name(name), Variable.of(name, variable.dims))
         if direction.dims != variable.dims:
             raise ShapeError(f"the direction {name} has not the shape of {variable.name}")
         tangents[variable] = direction
@@ -185,7 +197,7 @@ def vjp(formula: Formula, names: Names, cotangent: str) -> Expr | dict[str, Expr
     variables = [_variable(expression, name) for name in _names(names)]
     dims = expression.node.dims
     everything = dict(expression.variables)
-    seed = everything.setdefault(cotangent, Variable.of(cotangent, dims))
+    seed = everything.setdefault(check_name(cotangent), Variable.of(cotangent, dims))
     if seed.dims != dims:
         raise ShapeError(f"the cotangent {cotangent} has not the shape of the formula")
     pulled = calculus.vjp(expression.node, seed, variables)
@@ -274,6 +286,7 @@ def value_and_grad(formula: Formula, names: Names, **data: Any) -> Callable[...,
 
 def tensor(name: str, *dims: str | int, properties: str = "") -> Expr:
     """A variable of any rank; a dim is a name or an integer. `properties` as in a declaration."""
+    check_name(name)
     kind = ("scalar", "vector", "matrix")[len(dims)] if len(dims) < 3 else "tensor"
     sizes = f"({', '.join(map(str, dims))})" if dims else ""
     return parse(f"{name} : {kind}{sizes} {properties}\n{name}")
@@ -304,8 +317,7 @@ def matrix(
 
 
 def _inferred(name: str, rank: int) -> Expr:
-    parse(f"{name} : scalar\n{name}")  # the name must be one of the language
-    variable = Variable.of(name, tuple(Dim.of(f"{name}.{axis}") for axis in range(rank)))
+    variable = Variable.of(check_name(name), tuple(Dim.of(f"{name}.{axis}") for axis in range(rank)))
     return Expr.of(variable, {name: variable}, (rank,))
 
 

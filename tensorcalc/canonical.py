@@ -35,6 +35,7 @@ ONE = Fraction(1)
 NO_SIZES: Mapping[str, Dim] = {}
 MAX_EXACT_BITS = 1024  # longer fractions are rounded to a float's value
 NORMS = ("norm2", "normF")
+SMALL = 4  # terms or factors that may be repeated rather than shared
 SYMMETRIC = frozenset({"symmetric", "spd", "diagonal"})
 
 # functions of exact arguments that are exact themselves
@@ -138,8 +139,14 @@ def add(dims: Dims, terms: Iterable[Term]) -> Node:
 
 
 def scale(coefficient: Fraction | int, node: Node) -> Node:
-    """The node times a number."""
+    """The node times a number; a short sum is multiplied out."""
+    if isinstance(node, Add) and len(node.operands) <= SMALL:
+        return _multiplied(Fraction(coefficient), node)
     return add(node.dims, [(Fraction(coefficient), node)])
+
+
+def _multiplied(coefficient: Fraction, node: Add) -> Node:
+    return add(node.dims, [(coefficient * c, term) for c, term in terms_of(node)])
 
 
 def terms_of(node: Node) -> tuple[Term, ...]:
@@ -151,12 +158,15 @@ def terms_of(node: Node) -> tuple[Term, ...]:
 
 def _content(node: Node) -> tuple[Fraction, Node]:
     """A sum as a number times a sum that starts with a positive term, so that signs compare."""
+    content = ONE
+    while isinstance(node, Add) and len(node.operands) == 1:
+        content, node = content * node.coefficients[0], node.operands[0]
     if not isinstance(node, Add) or not node.operands:
-        return ONE, node
+        return content, node
     first = node.coefficients[0]
     if any(abs(c) != abs(first) for c in node.coefficients):
         first = Fraction(1 if first > 0 else -1)
-    return first, scale(1 / first, node) if first != 1 else node
+    return content * first, _multiplied(1 / first, node) if first != 1 else node
 
 
 # ── products ─────────────────────────────────────────────────────────────────────────────────
@@ -393,8 +403,13 @@ def _exact_power(value: Fraction, p: Fraction) -> Fraction | None:
 def matrix_function(function: str, operand: Node) -> Node:
     """A function of `matrix_functions.py` of the last axes, for each place on the others."""
     entry = MATRIX_FUNCTIONS[function]
-    batch = operand.rank - entry.rank
-    return MatrixFunction.of(function, operand.dims[: batch + entry.result], (operand,))
+    dims = operand.dims[: operand.rank - entry.rank + entry.result]
+    if function in NORMS:
+        if is_zero(operand):
+            return zeros(dims)
+        content, operand = _content(operand)
+        return scale(abs(content), MatrixFunction.of(function, dims, (operand,)))
+    return MatrixFunction.of(function, dims, (operand,))
 
 
 # ── rebuilding ───────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensorcalc.dims import Dim, Dims
-from tensorcalc.errors import DomainError, ParseError, Span
+from tensorcalc.errors import DomainError, ParseError, Span, quote
 from tensorcalc.ir import Variable
 from tensorcalc.parse import GREEK as GREEK_NAMES
 from tensorcalc.syntax import Syntax
@@ -20,6 +20,7 @@ PROPERTIES = frozenset({"positive", "nonnegative", "integer", "complex", "invert
 
 # small Greek letters, which are scalars; a capital such as Sigma goes by its first letter
 GREEK = frozenset(name for name in GREEK_NAMES.values() if name.islower() and name != "pi")
+RESERVED = frozenset({"pi", "eye", "einsum", "vector", "matrix", "of"})
 RANK_OF_KIND = {0: "scalar", 1: "vector", 2: "matrix"}
 
 
@@ -97,6 +98,23 @@ def describe(variable: Variable, show: Callable[[Dim], str]) -> str:
     shown = ", ".join(show(dim) for dim in (dims[:1] if square else dims))
     words = sorted(variable.properties - {kind})
     return " ".join([f"{variable.name} : {kind}" + (f"({shown})" if dims else ""), *words])
+
+
+def check_name(name: str) -> str:
+    """A name that Python code gives to a variable, if the language has it.
+
+    Raises
+    ------
+    ParseError
+        If it is not a letter followed by letters, digits and underscores.
+    """
+    if not (name.isascii() and name.isidentifier() and name[0].isalpha()) or name in RESERVED:
+        raise ParseError(
+            f"{quote(name)!r} cannot name a variable",
+            None,
+            "a name is a letter followed by letters, digits and underscores",
+        )
+    return name
 
 
 def check_dim_name(name: str, variables: dict[str, Variable], span: Span) -> None:

@@ -22,7 +22,7 @@ from tensorcalc.errors import (
     UnknownNameError,
 )
 from tensorcalc.functions import COMPARISONS, FUNCTIONS
-from tensorcalc.ir import Delta, Node, Size, Variable
+from tensorcalc.ir import Delta, Node, Size, Variable, sizes_of
 from tensorcalc.limits import current as limits
 from tensorcalc.scope import DECLARATIONS, Scope
 from tensorcalc.syntax import Syntax
@@ -44,7 +44,8 @@ class Elaborated:
     """A program's meaning: its node, all its variables, and what was assumed."""
 
     node: Node
-    row: bool
+    row: bool  # whether a vector stands as a row
+    indices: tuple[str, ...]  # the names of the first axes, if they were free indices
     variables: Mapping[str, Variable]
     assumptions: tuple[str, ...]
 
@@ -59,23 +60,32 @@ def elaborate(program: Syntax) -> Elaborated:
     """
     elaborator = _Elaborator(program)
     result: Value | None = None
+    indices: tuple[str, ...] = ()
     has_bare = any(statement.kind == "value" for statement in program.children)
     for statement in program.children:
         if statement.kind == "define":
             defined = elaborator.define(statement)
             result = result if has_bare else defined
         elif statement.kind not in DECLARATIONS:
-            result = elaborator.statement(statement)
+            opened = elaborator.statement(statement)
+            indices, result = opened.indices, _whole(opened)
     if result is None:
         raise ParseError(
             "the program has no value",
             program.span,
             "end with an expression or a definition",
         )
-    return _finish(result, elaborator.scope, program)
+    return _finish(result, indices, elaborator.scope, program)
 
 
-def _finish(result: Value, scope: Scope, program: Syntax) -> Elaborated:
+def _whole(value: Value) -> Value:
+    """The value with its free indices turned into axes."""
+    return replace(v.arrange(value, value.indices, value.span), summed=v.NO_SUMS)
+
+
+def _finish(
+    result: Value, indices: tuple[str, ...], scope: Scope, program: Syntax
+) -> Elaborated:
     """Put what was found of the sizes into all nodes."""
     solution = scope.shapes.solution()
     variables = {**scope.declared, **scope.used}
@@ -84,7 +94,7 @@ def _finish(result: Value, scope: Scope, program: Syntax) -> Elaborated:
         nodes = dict(zip(roots, roots, strict=True))
     else:
         nodes = rename_sizes(roots, solution)
-    if any(name.startswith(".") for n in nodes.values() for d in n.dims for name in d.names):
+    if any(name[0] == "." for n in nodes.values() for d in sizes_of(n) for name in d.names):
         raise ShapeError(
             "a size cannot be inferred", program.span, "give it: `vector(1, n)`, `eye(n)`"
         )
@@ -93,7 +103,8 @@ def _finish(result: Value, scope: Scope, program: Syntax) -> Elaborated:
         new = nodes[variable]
         if name not in scope.definitions and isinstance(new, Variable):
             renamed[name] = new
-    return Elaborated(nodes[result.node], result.row, renamed, tuple(scope.assumptions(renamed)))
+    assumptions = tuple(scope.assumptions(renamed))
+    return Elaborated(nodes[result.node], result.row, indices, renamed, assumptions)
 
 
 def rename_sizes(roots: list[Node], sizes: dict[str, Dim]) -> dict[Node, Node]:
@@ -115,16 +126,16 @@ class _Elaborator:
     # ── statements ───────────────────────────────────────────────────────────────────────────
 
     def statement(self, syntax: Syntax) -> Value:
-        """The value of a statement, its free indices turned into axes."""
+        """The value of a statement, perhaps with free indices."""
         expression = syntax.children[0] if syntax.kind == "value" else syntax
         value = trampoline(self.value(expression, NO_INDICES))
         self.scope.note_sums(value)
-        return replace(v.arrange(value, value.indices, value.span), summed=v.NO_SUMS)
+        return value
 
     def define(self, statement: Syntax) -> Value:
         target, right = statement.children
         if target.kind == "name":
-            name, value = target.words[0], self.statement(right)
+            name, value = target.words[0], _whole(self.statement(right))
         else:
             name = target.children[0].words[0]
             axes = [child.words[0] for child in target.children[1:]]

@@ -42,8 +42,10 @@ class Expr:
         variables: Mapping[str, Variable] | None = None,
         *,
         is_open: bool = False,
+        assumptions: tuple[str, ...] = (),
     ) -> None:
         self._syntax = syntax
+        self._assumptions = assumptions
         self._groups = groups
         self._also = dict(variables or {})
         self._is_open = is_open
@@ -86,7 +88,7 @@ class Expr:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What was assumed: kinds of undeclared names, indices that were summed."""
-        return self._elaborated.assumptions
+        return (*self._assumptions, *self._elaborated.assumptions)
 
     @property
     def shape(self) -> tuple[str | int, ...]:
@@ -105,10 +107,24 @@ class Expr:
     def __hash__(self) -> int:
         return hash(self.node)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        from tensorcalc.pickling import pack, unpack
+    def __copy__(self) -> Expr:
+        return self
 
-        return unpack, pack(self.node, self.variables, self.groups)
+    def __deepcopy__(self, memo: object) -> Expr:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made = self._elaborated
+        indices = made.indices if self._is_open else ()
+        facts = self.node, self.variables, self.groups, made.row, indices, self.assumptions
+        return _restored, facts
+
+    # indexing would make iteration endless, and comparisons are expressions, not truths
+    __iter__ = None
+    __contains__ = None
+
+    def __bool__(self) -> bool:
+        raise TypeError("an expression has no truth value; compare with ==, choose with where")
 
     # ── printing ─────────────────────────────────────────────────────────────────────────────
 
@@ -174,7 +190,7 @@ class Expr:
                 None,
                 f"the variables are {', '.join(self.variables)}",
             )
-        return interpret([self.node], values)[0]
+        return interpret([self.node], values, self.variables)[0]
 
     # ── operators ────────────────────────────────────────────────────────────────────────────
 
@@ -253,6 +269,20 @@ class Expr:
         return Expr(Syntax("arrow", indices, (_as_syntax(self),), NOWHERE), None, self._also)
 
     __array_ufunc__ = None  # NumPy arrays leave operators to us
+
+
+def _restored(
+    node: Node,
+    variables: Mapping[str, Variable],
+    groups: tuple[int, ...],
+    row: bool,
+    indices: tuple[str, ...],
+    assumptions: tuple[str, ...],
+) -> Expr:
+    """An expression from a pickle."""
+    leaf = _leaf(Value(node, row=row))
+    whole = Expr(leaf, groups, variables, assumptions=assumptions)
+    return whole[indices] if indices else whole
 
 
 def _leaf(value: Value) -> Syntax:

@@ -57,6 +57,17 @@ class Node:
         """What tells this node from others of its kind with the same dims and operands."""
         return ()
 
+    def __copy__(self) -> Node:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Node:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        from tensorcalc.pickling import pack, unpack
+
+        return unpack, pack(self)
+
     def __repr__(self) -> str:
         facts = "".join(f" {fact}" for fact in self.facts())
         return f"<{type(self).__name__}{facts} {self.dims}, {len(self.operands)} operands>"
@@ -196,7 +207,7 @@ class Map(Node):
 
 
 class MatrixFunction(Node):
-    """The function `function` (a name of `differentials.py`) of whole arrays.
+    """The function `function` (a name of `matrix_functions.py`) of whole arrays.
 
     The function takes the last axes of each operand as its argument (as many as the function's
     table entry says) and is repeated over the axes before them, which all operands share.
@@ -213,6 +224,13 @@ class MatrixFunction(Node):
         node = MatrixFunction()
         node.dims, node.operands, node.function = dims, operands, function
         return _intern(node)
+
+
+def sizes_of(node: Node) -> Dims:
+    """Every size that the node itself names: of its axes, its labels, its number."""
+    if isinstance(node, Einsum):
+        return node.sizes
+    return (node.dim,) if isinstance(node, Size) else node.dims
 
 
 NodeT = TypeVar("NodeT", bound=Node)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tensorcalc import ir
-from tensorcalc.ir import Node, Variable
+from tensorcalc.ir import Node
 from tensorcalc.traverse import postorder
-
-if TYPE_CHECKING:
-    from tensorcalc.expression import Expr
 
 FACTS: dict[str, tuple[str, ...]] = {
     "Variable": ("name", "dims", "properties"),
@@ -25,38 +21,30 @@ FACTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def pack(node: Node, variables: Mapping[str, Variable], groups: tuple[int, ...]) -> tuple[Any, ...]:
-    """The arguments of `unpack` for an expression."""
-    order = postorder([*variables.values(), node])
-    place = {n: k for k, n in enumerate(order)}
+def pack(root: Node) -> tuple[list[tuple[Any, ...]]]:
+    """The arguments of `unpack` for a node."""
+    order = postorder([root])
+    place = {node: k for k, node in enumerate(order)}
     rows = []
-    for n in order:
-        kind = type(n).__name__
+    for node in order:
+        kind = type(node).__name__
         facts = [
-            tuple(place[o] for o in n.operands) if fact == "operands" else getattr(n, fact)
+            tuple([place[o] for o in node.operands]) if fact == "operands" else getattr(node, fact)
             for fact in FACTS[kind]
         ]
         rows.append((kind, *facts))
-    return rows, place[node], [(name, place[v]) for name, v in variables.items()], groups
+    return (rows,)
 
 
-def unpack(
-    rows: list[tuple[Any, ...]], root: int, named: list[tuple[str, int]], groups: tuple[int, ...]
-) -> Expr:
-    """The expression of which `pack` made these rows."""
-    from tensorcalc.expression import Expr
-
+def unpack(rows: list[tuple[Any, ...]]) -> Node:
+    """The node of which `pack` made these rows."""
     nodes: list[Node] = []
     for kind, *facts in rows:
-        names = FACTS[kind]
         given = [
-            tuple(nodes[k] for k in fact) if name == "operands" else fact
-            for name, fact in zip(names, facts, strict=True)
+            tuple([nodes[k] for k in fact]) if name == "operands" else fact
+            for name, fact in zip(FACTS[kind], facts, strict=True)
         ]
         if kind in ("Delta", "Basis"):
             given[0] = given[0][0]
         nodes.append(getattr(ir, kind).of(*given))
-    variables = {name: nodes[k] for name, k in named}
-    return Expr.of(
-        nodes[root], {n: v for n, v in variables.items() if isinstance(v, Variable)}, groups
-    )
+    return nodes[-1]

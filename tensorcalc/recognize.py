@@ -32,6 +32,7 @@ from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.traverse import postorder, users, variables
 
 ONE = Fraction(1)
+Pair = tuple[int, int]  # two labels, the smaller first
 # a shared part costing more symbols than this is defined once, before the result
 MAX_REPEATED = 60
 # a result up to this cost repeats its shared parts, however long
@@ -145,7 +146,8 @@ class _Graph:
         self.node = node
         self.scalars: list[Matrix] = []
         self.vectors: dict[int, list[Matrix]] = {}
-        self.matrices: dict[tuple[int, int], list[Matrix]] = {}  # labels in ascending order
+        self.matrices: dict[Pair, list[Matrix]] = {}
+        self.pairs: dict[int, set[Pair]] = {}  # of matrices, by label
         self.lost = False
         for operand, form, labels in zip(node.operands, operands, node.labels, strict=True):
             if form is None or operand.rank > 2:
@@ -164,85 +166,72 @@ class _Graph:
 
     def add_matrix(self, a: int, b: int, form: Matrix) -> None:
         if a == b:
-            if a >= self.node.rank and not self.busy(a):
-                self.scalars.append(_trace(form))
-            else:
-                self.add_vector(a, _diagonal(form))
+            self.add_vector(a, _diagonal(form))
             return
         if a > b:
             a, b, form = b, a, m.transpose(form)
         self.matrices.setdefault((a, b), []).append(form)
-
-    def busy(self, label: int) -> bool:
-        """Whether anything still hangs on the label."""
-        return label in self.vectors or any(label in pair for pair in self.matrices)
+        for label in (a, b):
+            self.pairs.setdefault(label, set()).add((a, b))
 
     def recognize(self) -> Matrix | None:
         if self.lost:
             return None
         waiting = set(range(self.node.rank, len(self.node.sizes)))
-        waiting = {label for label in waiting if self.busy(label)}
+        waiting &= self.vectors.keys() | self.pairs.keys()
         while waiting:
             choice = min(waiting, key=self.effort)
-            if self.effort(choice)[0] > 2:
+            if len(self.ends(choice)) > 2:
                 return None
             waiting.discard(choice)
             self.eliminate(choice)
-            waiting = {label for label in waiting if self.busy(label)}
         return self.output()
 
-    def ends(self, label: int) -> list[tuple[int, int]]:
-        return [pair for pair in self.matrices if label in pair]
+    def ends(self, label: int) -> list[Pair]:
+        return sorted(self.pairs.get(label, ()))
 
-    def effort(self, label: int) -> tuple[int, int, int, int]:
-        """Eliminate ends of chains first, then plain products, then products around a diagonal.
-
-        A label between two outputs waits for the matrices that meet there.
-        """
-        pairs = self.ends(label)
-        return max(1, len(pairs)), label in self.vectors and len(pairs) > 1, len(pairs), label
+    def effort(self, label: int) -> tuple[int, bool, int]:
+        """Ends of chains come first, then plain products, then products around a diagonal."""
+        count = len(self.pairs.get(label, ()))
+        return max(1, count), label in self.vectors and count > 1, label
 
     def eliminate(self, label: int) -> None:
+        """Sum over a label: what hung on it becomes a scalar, a vector or a matrix."""
         vectors = self.vectors.pop(label, [])
         pairs = self.ends(label)
         if not pairs:
-            if len(vectors) == 1:
-                self.scalars.append(_total(vectors[0]))
-            else:
-                first, *rest = sorted(vectors, key=lambda x: (-x.cost, m.sketch(x)))
-                chain = [m.transpose(first), m.hadamard(rest)]
-                self.scalars.append(_cheapest([chain]))
-            return
-        if len(pairs) == 1 and not vectors and self.closes(pairs[0]):
-            left, right = self.matrices.pop(pairs[0])
+            self.scalars.append(_inner(vectors))
+        elif len(pairs) == 1 and not vectors and self.closes(pairs[0]):
+            left, right = self.take(pairs[0])
             self.scalars.append(_trace(m.product(ONE, [], [m.transpose(left), right])))
-            return
-        if len(pairs) == 1:
-            other, into = self.take(pairs[0], label)
+            # the other label has nothing left; summing it again adds nothing
+            self.vectors.setdefault(sum(pairs[0]) - label, [])
+        elif len(pairs) == 1:
+            other, into = self.ending(pairs[0], label)
             vector = m.hadamard(vectors) if vectors else m.ones("column")
-            self.add_vector(other, _apply(into, vector))
-            return
-        (a, left), (b, right) = (self.take(pair, label) for pair in pairs)
-        middle = [m.diag(m.hadamard(vectors))] if vectors else []
-        self.add_product(a, b, [left, *middle, m.transpose(right)])
+            self.add_vector(other, m.product(ONE, [], [into, vector]))
+        else:
+            (a, left), (b, right) = (self.ending(pair, label) for pair in pairs)
+            middle = [m.diag(m.hadamard(vectors))] if vectors else []
+            self.add_matrix(a, b, m.product(ONE, [], [left, *middle, m.transpose(right)]))
 
-    def closes(self, pair: tuple[int, int]) -> bool:
+    def closes(self, pair: Pair) -> bool:
         """Whether the two matrices between two labels are all there is: a trace."""
         return (
             len(self.matrices[pair]) == 2
             and all(label >= self.node.rank for label in pair)
-            and all(label not in self.vectors and len(self.ends(label)) == 1 for label in pair)
+            and all(label not in self.vectors and len(self.pairs[label]) == 1 for label in pair)
         )
 
-    def add_product(self, a: int, b: int, chain: list[Matrix]) -> None:
-        if a == b and a >= self.node.rank and not self.busy(a):
-            self.scalars.append(_trace(m.product(ONE, [], chain)))
-        else:
-            self.add_matrix(a, b, m.product(ONE, [], chain))
+    def take(self, pair: Pair) -> list[Matrix]:
+        """Remove all matrices between two labels."""
+        for label in pair:
+            self.pairs[label].discard(pair)
+        return self.matrices.pop(pair)
 
-    def take(self, pair: tuple[int, int], label: int) -> tuple[int, Matrix]:
-        """Remove a matrix; its other label, and itself with `label` as its columns."""
-        form = m.hadamard(self.matrices.pop(pair))
+    def ending(self, pair: Pair, label: int) -> tuple[int, Matrix]:
+        """Remove what is between two labels; the other label, and a matrix with columns `label`."""
+        form = m.hadamard(self.take(pair))
         return (pair[0], form) if pair[1] == label else (pair[1], m.transpose(form))
 
     def output(self) -> Matrix:
@@ -270,31 +259,30 @@ class _Graph:
         return m.product(ONE, self.scalars, chain)
 
 
-def _cheapest(chains: list[list[Matrix]]) -> Matrix:
-    """A scalar product, or its transpose if that costs less."""
-    forms = [m.product(ONE, [], chain) for chain in chains]
-    for form in list(forms):
-        coefficient, scalars, chain = m.parts(form)
-        forms.append(m.product(coefficient, scalars, [m.transpose(f) for f in reversed(chain)]))
-    return min(forms, key=lambda f: (f.cost, m.sketch(f)))
-
-
-def _apply(matrix: Matrix, vector: Matrix) -> Matrix:
-    return m.product(ONE, [], [matrix, vector])
+def _inner(vectors: list[Matrix]) -> Matrix:
+    """The sum over the entries of a product of vectors."""
+    if not vectors:
+        return m.number(ONE)
+    if len(vectors) == 1:
+        return _total(vectors[0])
+    first, *rest = sorted(vectors, key=lambda x: (-x.cost, m.sketch(x)))
+    form = m.product(ONE, [], [m.transpose(first), m.hadamard(rest)])
+    coefficient, scalars, chain = m.parts(form)
+    turned = m.product(coefficient, scalars, [m.transpose(f) for f in reversed(chain)])
+    return min(form, turned, key=lambda f: (f.cost, m.sketch(f)))
 
 
 def _total(vector: Matrix) -> Matrix:
     """The sum of a vector's entries."""
-    if vector.op == "spread":
-        return m.call("sum", [vector], "scalar")
     coefficient, scalars, chain = m.parts(vector)
-    if len(chain) == 2 and chain[1].op == "spread" and chain[0].op == "transpose":
-        chain = [chain[0].args[0], chain[1]]
-    if len(chain) == 2 and chain[1].op == "spread":  # the sum of all row sums
-        return m.product(coefficient, [*scalars, m.call("sum", chain[:1], "scalar")], [])
-    return m.product(
-        coefficient, [*scalars, m.call("sum", [m.product(ONE, [], chain)], "scalar")], []
-    )
+    if len(chain) == 1 and chain[0].op == "call" and chain[0].data == "diag":
+        total = _trace(chain[0].args[0])
+    elif len(chain) == 2 and chain[1].op == "spread":  # the sum of all row sums
+        inner = chain[0].args[0] if chain[0].op == "transpose" else chain[0]
+        total = m.call("sum", [inner], "scalar")
+    else:
+        total = m.call("sum", [m.product(ONE, [], chain)], "scalar")
+    return m.product(coefficient, [*scalars, total], [])
 
 
 def _diagonal(form: Matrix) -> Matrix:

@@ -2,8 +2,8 @@
 
 They choose numerically stable forms before anything is differentiated, so that derivatives are
 derived from the stable form. ``x`` stands for anything; in a sum it stands for all terms that
-nothing else matches. Each rule is tried at every node, in this order; the first that matches wins.
-Sources: Mächler, "Accurately computing log(1 − exp(−|a|))" (2012); Higham, "Accuracy and
+nothing else matches, and a sum may match up to its sign. Each rule is tried at every node, in this
+order; the first that matches wins. Sources: Mächler, "Accurately computing log(1 − exp(−|a|))" (2012); Higham, "Accuracy and
 Stability of Numerical Algorithms", 2nd ed., section 1.14.
 """
 
@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 
 from tensorcalc import canonical
-from tensorcalc.ir import Add, Map, MatrixFunction, Node, Variable
+from tensorcalc.dims import Dims
+from tensorcalc.ir import Add, Einsum, Labels, Map, Node, Variable
 from tensorcalc.templates import formula, lift
 
 RULES: tuple[tuple[str, str, str], ...] = (
@@ -24,6 +26,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("x : scalar", "1/(1 + exp(x))", "sigmoid(-x)"),
     ("x : scalar", "log(sigmoid(x))", "-softplus(-x)"),
     ("x : scalar", "1 - sigmoid(x)", "sigmoid(-x)"),
+    ("x : scalar", "exp(x)*sigmoid(-x)", "sigmoid(x)"),
     ("x : matrix(n, n)", "log(det(x))", "logdet(x)"),
 )
 
@@ -44,20 +47,61 @@ def _head(node: Node) -> str:
 
 def apply_rules(node: Node) -> Node | None:
     """The better form of a node by the first rule that matches, else None."""
-    if not isinstance(node, Add | Map | MatrixFunction):
-        return None
     for pattern, replacement in _compiled().get(_head(node), ()):
-        bound: dict[str, Node] = {}
-        if _match(pattern, node, bound):
-            sizes = {
-                name: dim
-                for variable in _variables(pattern)
-                for old, dim in zip(
-                    reversed(variable.dims), reversed(bound[variable.name].dims), strict=False
-                )
-                for name in old.names
-            }
-            return lift(replacement, bound, node.dims, sizes)
+        if isinstance(pattern, Einsum) and isinstance(node, Einsum):
+            found = _in_product(pattern, replacement, node)
+        elif isinstance(node, Add):
+            found = _instance(pattern, replacement, node)
+            if found is None:
+                found = _instance(pattern, replacement, canonical.scale(-1, node))
+                found = found and canonical.scale(-1, found)
+        else:
+            found = _instance(pattern, replacement, node)
+        if found is not None:
+            return found
+    return None
+
+
+def _instance(pattern: Node, replacement: Node, node: Node) -> Node | None:
+    """The replacement for a node that is an instance of the pattern."""
+    bound: dict[str, Node] = {}
+    return _filled(replacement, bound, node.dims) if _match(pattern, node, bound) else None
+
+
+def _filled(replacement: Node, bound: dict[str, Node], batch: Dims) -> Node:
+    sizes = {
+        name: dim
+        for variable in _variables(replacement)
+        for old, dim in zip(
+            reversed(variable.dims), reversed(bound[variable.name].dims), strict=False
+        )
+        for name in old.names
+    }
+    return lift(replacement, bound, batch, sizes)
+
+
+def _in_product(pattern: Einsum, replacement: Node, node: Einsum) -> Node | None:
+    """The product with factors at one place that match the pattern's replaced."""
+    places: dict[Labels, list[int]] = {}
+    for k, (operand, labels) in enumerate(zip(node.operands, node.labels, strict=True)):
+        if isinstance(operand, Map):
+            places.setdefault(labels, []).append(k)
+    for labels, members in places.items():
+        fitting = [
+            [k for k in members if _head(node.operands[k]) == _head(part)]
+            for part in pattern.operands
+        ]
+        for chosen in product(*fitting):
+            bound: dict[str, Node] = {}
+            factors = [node.operands[k] for k in chosen]
+            if all(_match(p, f, bound) for p, f in zip(pattern.operands, factors, strict=True)):
+                new = _filled(replacement, bound, factors[0].dims)
+                rest = [
+                    (operand, own)
+                    for k, (operand, own) in enumerate(zip(node.operands, node.labels, strict=True))
+                    if k not in chosen
+                ]
+                return canonical.einsum(node.rank, node.sizes, [*rest, (new, labels)])
     return None
 
 
@@ -77,6 +121,10 @@ def _match(pattern: Node, node: Node, bound: dict[str, Node]) -> bool:
     value = canonical.as_number(pattern)
     if value is not None:
         return canonical.as_number(node) == value
+    if isinstance(pattern, Add) and len(pattern.operands) == 1:
+        return _match(
+            pattern.operands[0], canonical.scale(1 / pattern.coefficients[0], node), bound
+        )
     if type(pattern) is not type(node) or _head(pattern) != _head(node):
         return False
     if isinstance(pattern, Add) and isinstance(node, Add):

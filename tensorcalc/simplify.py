@@ -1,7 +1,7 @@
 """IR -> IR in normal form: nested sums and products flattened, stable forms chosen.
 
 A sum inside a sum and a product inside a product are opened when nothing else uses them, or when
-they are small (`SMALL`), so that opt_einsum plans whole contractions while large shared parts stay
+they are small (`canonical.SMALL`), so that opt_einsum plans whole contractions while large shared parts stay
 shared. Constructors (`canonical.py`) do the rest. The pass runs until nothing changes.
 """
 
@@ -16,7 +16,6 @@ from tensorcalc.piecewise import join_where
 from tensorcalc.rules import apply_rules
 from tensorcalc.traverse import postorder, users
 
-SMALL = 4  # operands of a shared product or sum that is opened nevertheless
 MAX_ROUNDS = 50
 
 
@@ -76,7 +75,7 @@ def _absorbed(order: Sequence[Node], counts: dict[Node, int]) -> set[Node]:
 
 def _opens(old: Node, new: Node, counts: dict[Node, int]) -> bool:
     """Whether an inner node is opened: `old` as it was found, `new` as it is now."""
-    return counts.get(old, 1) == 1 or len(new.operands) <= SMALL
+    return counts.get(old, 1) == 1 or len(new.operands) <= canonical.SMALL
 
 
 def _open_sum(

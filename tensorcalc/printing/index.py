@@ -178,6 +178,7 @@ class IndexPrinter:
         names = [*axes, *self.free(used, len(node.sizes) - node.rank)]
         used |= set(names)
         counts: Counter[str] = Counter()
+        divided: Counter[str] = Counter()
         closed: frozenset[str] = frozenset()
         above: list[str] = []
         below: list[str] = []
@@ -189,11 +190,18 @@ class IndexPrinter:
                 inner = self.squared(inner)
             elif isinstance(operand, Einsum):  # a product in parentheses is part of this product
                 used |= set(inner.counts)
-            counts += Counter(set(inner.counts)) if divisor else inner.counts
-            closed |= inner.closed
             if divisor:
-                closed |= {n for n, c in inner.counts.items() if c > 1}
+                divided += inner.counts
+            else:
+                counts += inner.counts
+            closed |= inner.closed
             (below if divisor else above).append(self.fit(inner.text, NEGATION))
+        counts += Counter(set(divided))  # all divisors stand in one place of their own
+        closed |= {n for n, c in divided.items() if c > 1}
+        for label in range(node.rank, len(node.sizes)):
+            if names[label] not in counts:  # only a constant has it
+                above.append(self.unit(node.sizes[label], names[label]))
+                counts[names[label]] += 1
         shown = self.style.times.join(above) or "1"
         if below:
             grouped = (
@@ -205,6 +213,7 @@ class IndexPrinter:
         explicit = [n for n in summed if counts[n] < 2 or n in closed]
         if explicit:
             shown, place_of = self.style.total(explicit, shown), ATOM
+            closed |= {n for n, c in counts.items() if c > 1}
             counts = Counter(set(counts) - set(summed))
             closed -= set(summed)
         return Entry((shown, place_of), counts, closed)

@@ -11,7 +11,6 @@ from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.printing.render import ATOM, PRODUCT, Style, Text, decimal, is_decimal, render
 
 CALLS = {
-    "inv": r"{0}^{{-1}}",
     "norm2": r"\left\|{0}\right\|_2",
     "normF": r"\left\|{0}\right\|_F",
     "tr": r"\operatorname{{tr}}\left({0}\right)",
@@ -32,6 +31,7 @@ def symbol(text: str, shape: str) -> str:
     """A name: Greek letters by their command, digits as a subscript, longer names upright."""
     stem = text.rstrip("0123456789")
     digits = text[len(stem) :]
+    stem = stem.rstrip("_")
     if stem.lower() in GREEK or stem == "pi":
         shown = "\\" + stem
     elif "_" in stem:
@@ -71,6 +71,11 @@ def call(function: str, args: Sequence[str]) -> str:
     return template.format(*args)
 
 
+def _based(text: str) -> str:
+    """A text that may get a superscript: one that ends in a superscript is grouped."""
+    return rf"{{{text}}}" if text.endswith("}") and "^" in text else text
+
+
 STYLE = Style(
     group=lambda text: rf"\left({text}\right)",
     times=r"\,",
@@ -78,9 +83,9 @@ STYLE = Style(
     number=number,
     eye="I",
     ones=_ones,
-    transpose=lambda text: text + r"^{\top}",
+    transpose=lambda text: _based(text) + r"^{\top}",
     power=lambda base, exponent, entrywise: (
-        rf"{base}^{{\odot {exponent}}}" if entrywise else rf"{base}^{{{exponent}}}"
+        rf"{_based(base)}^{{\odot {exponent}}}" if entrywise else rf"{_based(base)}^{{{exponent}}}"
     ),
     root=lambda text: rf"\sqrt{{{text}}}",
     quotient=lambda top, bottom: rf"\frac{{{top}}}{{{bottom}}}",

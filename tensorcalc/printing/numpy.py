@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from tensorcalc import canonical
 from tensorcalc.dims import Dim
 from tensorcalc.errors import DomainError
-from tensorcalc.functions import FUNCTIONS
+from tensorcalc.functions import COMPARISONS, FUNCTIONS
 from tensorcalc.ir import (
     Add,
     Basis,
@@ -41,8 +41,10 @@ def to_numpy(root: Node, arguments: Mapping[str, Variable]) -> str:
     sizes: dict[str, str] = {}
     for name, variable in arguments.items():
         for axis, dim in enumerate(variable.dims):
-            if dim.coefficient == 1 and len(dim.names) == 1:
-                sizes.setdefault(dim.names[0], f"{names[name]}.shape[{axis}]")
+            shown = f"{names[name]}.shape[{axis}]"
+            if len(dim.names) == 1 and (dim.coefficient == 1 or dim.names[0] not in sizes):
+                sizes[dim.names[0]] = shown + f" // {dim.coefficient}" * (dim.coefficient != 1)
+            sizes.setdefault(str(dim), shown)
     spelling = program.Spelling(lambda node, texts: _spell(node, texts, names, sizes))
     taken = {*names.values(), "np", "scipy", "f"}
     definitions, result = program.lines(root, spelling, taken, "t")
@@ -61,6 +63,8 @@ def _fit(text: Text, place: int) -> str:
 
 
 def _size(dim: Dim, sizes: Mapping[str, str]) -> str:
+    if str(dim) in sizes:
+        return sizes[str(dim)]
     factors = [str(dim.coefficient)] * (dim.coefficient != 1 or not dim.names)
     for name in dim.names:
         if name not in sizes:
@@ -102,7 +106,8 @@ def _spell(
             if node.function == "pow":
                 return f"{_fit(texts[0], ATOM)} ** {_exponent(node, texts[1])}", POSTFIX
             args = [text for text, _ in texts]
-            return FUNCTIONS[node.function].numpy.format(*args), ATOM
+            compares = node.function in COMPARISONS.values()
+            return FUNCTIONS[node.function].numpy.format(*args), PRODUCT if compares else ATOM
         case MatrixFunction():
             return MATRIX_FUNCTIONS[node.function].format(texts[0][0]), ATOM
     raise TypeError(f"no such node: {node!r}")

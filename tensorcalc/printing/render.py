@@ -140,18 +140,19 @@ class _Renderer:
                 if part != 1:
                     side.append(self.style.number(part))
         for scalar in scalars:
-            base, exponent = scalar, Fraction(1)
-            if scalar.op == "power" and scalar.args[1].op == "number":
-                base, exponent = scalar.args[0], _fraction(scalar.args[1].data)
-            text = yield self.text(base)
-            if base is not scalar:
-                text = self.raised(text, abs(exponent), False)
-            elif scalar.op == "power":
-                power = yield self.text(scalar.args[1])
-                inner = yield self.text(scalar.args[0])
-                shown = self.style.power(self.fit(inner, ATOM), self.exponent(power), False)
-                text = shown, POSTFIX
-            (above if exponent > 0 else below).append(text)
+            if scalar.op != "power":
+                above.append((yield self.text(scalar)))
+                continue
+            base = yield self.text(scalar.args[0])
+            exponent = scalar.args[1]
+            if exponent.op == "number":
+                value = _fraction(exponent.data)
+                shown = self.raised(base, abs(value), False)
+                (above if value > 0 else below).append(shown)
+                continue
+            power = yield self.text(exponent)
+            shown = self.style.power(self.fit(base, ATOM), self.exponent(power), False), POSTFIX
+            above.append(shown)
         above += yield self.runs(chain)
         top = self.joined(above, whole=not below)
         if not below:

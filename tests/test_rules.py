@@ -1,0 +1,149 @@
+"""Rewrite rules: both sides have the same value, the right one also at extreme points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+import tensorcalc as tc
+from tensorcalc.functions import FUNCTIONS
+from tensorcalc.interpret import evaluate
+from tensorcalc.ir import Add, Einsum, Map, MatrixFunction, Node, Variable
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.rules import RULES, apply_rules
+from tensorcalc.simplify import simplify
+from tensorcalc.templates import formula
+from tensorcalc.traverse import fold
+
+SCALAR = [rule for rule in RULES if rule[0] == "x : scalar"]
+MATRIX = [rule for rule in RULES if rule[0] != "x : scalar"]
+POINTS = [-700.0, -40.0, -2.0, -0.5, -1e-9, 1e-300, 1e-18, 1e-9, 0.3, 2.0, 36.0, 40.0, 700.0]
+
+MP: dict[str, Any] = {
+    "exp": mpmath.exp, "log": mpmath.log, "log1p": lambda x: mpmath.log(1 + x),
+    "expm1": lambda x: mpmath.exp(x) - 1, "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)), "pow": lambda x, y: x**y,
+    "abs": abs, "sign": mpmath.sign, "sin": mpmath.sin, "cos": mpmath.cos, "tanh": mpmath.tanh,
+}  # fmt: skip
+
+
+def exactly(node: Node, x: Any) -> Any:
+    """A scalar formula with 1,000 digits."""
+
+    def visit(n: Node, operands: tuple[Any, ...]) -> Any:
+        match n:
+            case Variable():
+                return x
+            case Add():
+                pairs = zip(n.coefficients, operands, strict=True)
+                return sum((mpmath.mpf(c.numerator) / c.denominator * o for c, o in pairs), mpmath.mpf(0))
+            case Einsum():
+                return mpmath.fprod(operands)
+            case Map():
+                return MP[n.function](*operands)
+        raise TypeError(n)
+
+    return fold([node], visit)[node]
+
+
+@pytest.mark.parametrize(("declaration", "pattern", "better"), SCALAR)
+def test_scalar_rules_are_true(declaration: str, pattern: str, better: str) -> None:
+    """Both sides agree to 900 digits wherever the left one is real."""
+    left, right = formula(declaration, pattern), formula(declaration, better)
+    with mpmath.workdps(1000):
+        for point in POINTS:
+            x = mpmath.mpf(point)
+            try:
+                expected = exactly(left, x)
+            except (ValueError, ZeroDivisionError):
+                continue
+            if isinstance(expected, mpmath.mpc) or not mpmath.isfinite(expected):
+                continue
+            assert mpmath.almosteq(expected, exactly(right, x), mpmath.mpf(10) ** -600)
+
+
+@pytest.mark.parametrize(("declaration", "pattern", "better"), SCALAR)
+def test_scalar_rules_are_stable(declaration: str, pattern: str, better: str) -> None:
+    """The better form, in floats, is within a few units of the true value at every point."""
+    right = formula(declaration, better)
+    with mpmath.workdps(1000):
+        for point in POINTS:
+            try:
+                expected = exactly(formula(declaration, pattern), mpmath.mpf(point))
+            except (ValueError, ZeroDivisionError):
+                continue
+            if isinstance(expected, mpmath.mpc) or abs(expected) > 1e300:
+                continue
+            found = evaluate([right], {"x": np.asarray(point)}, {}, np.dtype(float))[0]
+            assert abs(found - float(expected)) <= 4e-16 * abs(float(expected)) + 1e-320, point
+
+
+@pytest.mark.parametrize(("declaration", "pattern", "better"), MATRIX)
+def test_matrix_rules_are_true(declaration: str, pattern: str, better: str) -> None:
+    """Both sides agree on random matrices with a positive determinant."""
+    rng = np.random.default_rng(0)
+    nodes = [formula(declaration, pattern), formula(declaration, better)]
+    for _ in range(10):
+        x = np.eye(3) * 2 + 0.4 * rng.normal(size=(3, 3))
+        left, right = evaluate(nodes, {"x": x}, {"n": 3}, np.dtype(float))
+        np.testing.assert_allclose(left, right, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("declaration", "pattern", "better"), RULES)
+def test_each_rule_fires(declaration: str, pattern: str, better: str) -> None:
+    """`simplify` turns the pattern into the better form, also with something in place of x."""
+    (found,) = simplify([formula(declaration, pattern)])
+    assert found is simplify([formula(declaration, better)])[0]
+    assert apply_rules(found) is None
+    inner = "sin(x)" if declaration == "x : scalar" else "(x*x')"
+    texts = [side.replace("x", "§").replace("e§p", "exp").replace("e§pm1", "expm1") for side in (pattern, better)]
+    made = [formula(declaration, text.replace("§", inner)) for text in texts]
+    assert simplify([made[0]])[0] is simplify([made[1]])[0]
+
+
+FORMS = [
+    # program, the same in a stable form
+    ("log(1 + exp(x))", "softplus(x)"),
+    ("log(exp(x) + 1)", "softplus(x)"),
+    ("sum(log(1 + exp(-y.*(X*w))))", "sum(softplus(-y.*(X*w)))"),
+    ("1./(1 + exp(-x))", "sigmoid(x)"),
+    ("a/(1 + exp(-b))", "a*sigmoid(b)"),
+    ("exp(a)/(1 + exp(a))", "sigmoid(a)"),
+    ("log(1./(1 + exp(-x)))", "-softplus(-x)"),
+    ("1 - 1/(1 + exp(-a))", "sigmoid(-a)"),
+    ("log(det(A))", "logdet(A)"),
+    ("log(1 + a + b)", "log1p(a + b)"),
+    ("(exp(a) - 1)^2", "expm1(a)^2"),
+    ("1 - exp(a)", "-expm1(a)"),
+    ("log(1 - a)", "log1p(-a)"),
+    ("X[i,j]*log(1 + exp(X[i,j])) -> [i,j]", "X.*softplus(X)"),
+]
+
+
+@pytest.mark.parametrize(("program", "stable"), FORMS)
+def test_programs_take_the_stable_form(program: str, stable: str) -> None:
+    """The stable form is chosen within larger formulas and in every notation."""
+    assert tc.parse(program) == tc.parse(stable)
+
+
+def test_a_rule_does_not_fire_on_near_misses() -> None:
+    """Other coefficients, other signs and other functions stay."""
+    for text in ("log(2 + exp(a))", "2*exp(a) - 1 + 1", "log(det(A)^2 + 1)"):
+        assert "softplus" not in str(tc.parse(text)) and "expm1" not in str(tc.parse(text))
+
+
+def test_every_function_of_the_rules_exists() -> None:
+    """Nothing in a rule is read as an undeclared variable."""
+    for declaration, *sides in RULES:
+        for side in sides:
+            nodes = fold([formula(declaration, side)], lambda n, _: n)
+            for node in nodes:
+                if isinstance(node, Map):
+                    assert node.function in FUNCTIONS
+                if isinstance(node, MatrixFunction):
+                    assert node.function in MATRIX_FUNCTIONS
+                if isinstance(node, Variable):
+                    assert node.name == "x"
