@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.errors import DomainError, ParseError, Span, quote
+from tensorcalc.functions import FUNCTIONS
 from tensorcalc.ir import Variable
 from tensorcalc.parse import GREEK as GREEK_NAMES
 from tensorcalc.syntax import Syntax
@@ -108,7 +109,7 @@ def check_name(name: str) -> str:
     ParseError
         If it is not a letter followed by letters, digits and underscores.
     """
-    if not (name.isascii() and name.isidentifier() and name[0].isalpha()) or name in RESERVED:
+    if not (name.isascii() and name.isidentifier() and name[0].isalpha()) or name in (RESERVED | FUNCTIONS.keys()):
         raise ParseError(
             f"{quote(name)!r} cannot name a variable",
             None,

@@ -282,7 +282,11 @@ def _restored(
     """An expression from a pickle."""
     leaf = _leaf(Value(node, row=row))
     whole = Expr(leaf, groups, variables, assumptions=assumptions)
-    return whole[indices] if indices else whole
+    if not indices:
+        return whole
+    opened = whole[indices]
+    opened._assumptions = assumptions
+    return opened
 
 
 def _leaf(value: Value) -> Syntax:

@@ -72,8 +72,9 @@ def call(function: str, args: Sequence[str]) -> str:
 
 
 def _based(text: str) -> str:
-    """A text that may get a superscript: one that ends in a superscript is grouped."""
-    return rf"{{{text}}}" if text.endswith("}") and "^" in text else text
+    """A text that may get a superscript: one that has a superscript already is grouped."""
+    grouped = text.startswith(r"\left(") and text.endswith(r"\right)")
+    return rf"\left({text}\right)" if "^" in text and not grouped else text
 
 
 STYLE = Style(

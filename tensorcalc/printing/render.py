@@ -140,19 +140,7 @@ class _Renderer:
                 if part != 1:
                     side.append(self.style.number(part))
         for scalar in scalars:
-            if scalar.op != "power":
-                above.append((yield self.text(scalar)))
-                continue
-            base = yield self.text(scalar.args[0])
-            exponent = scalar.args[1]
-            if exponent.op == "number":
-                value = _fraction(exponent.data)
-                shown = self.raised(base, abs(value), False)
-                (above if value > 0 else below).append(shown)
-                continue
-            power = yield self.text(exponent)
-            shown = self.style.power(self.fit(base, ATOM), self.exponent(power), False), POSTFIX
-            above.append(shown)
+            yield self.sided(scalar, False, above, below)
         above += yield self.runs(chain)
         top = self.joined(above, whole=not below)
         if not below:
@@ -163,6 +151,25 @@ class _Renderer:
             return self.style.quotient(top[0], bottom_text[0]), PRODUCT
         bottom_shown = self.fit(bottom_text, NEGATION)
         return self.style.quotient(self.fit(top, PRODUCT), bottom_shown), PRODUCT
+
+    def sided(
+        self, factor: Matrix, entrywise: bool, above: list[Text], below: list[Text]
+    ) -> Steps[None]:
+        """Put a factor above the line, or its reciprocal below if its power is negative."""
+        if factor.op != "power":
+            above.append((yield self.text(factor)))
+            return
+        base: Text = yield self.bare(factor.args[0])
+        exponent = factor.args[1]
+        if exponent.op == "spread":
+            exponent = exponent.args[0]
+        if exponent.op == "number":
+            value = _fraction(exponent.data)
+            (above if value > 0 else below).append(self.raised(base, abs(value), entrywise))
+            return
+        power: Text = yield self.text(exponent)
+        shown = self.style.power(self.fit(base, ATOM), self.exponent(power), entrywise)
+        above.append((shown, POSTFIX))
 
     def joined(self, texts: list[Text], *, whole: bool) -> Text:
         if not texts:
@@ -203,21 +210,7 @@ class _Renderer:
         above: list[Text] = []
         below: list[Text] = []
         for factor in factors:
-            if factor.op != "power":
-                above.append((yield self.text(factor)))
-                continue
-            base = yield self.bare(factor.args[0])
-            exponent = factor.args[1]
-            if exponent.op == "spread":
-                exponent = exponent.args[0]
-            if exponent.op == "number":
-                value = _fraction(exponent.data)
-                shown = self.raised(base, abs(value), True)
-                (above if value > 0 else below).append(shown)
-                continue
-            power = yield self.text(exponent)
-            shown = self.style.power(self.fit(base, ATOM), self.exponent(power), True), POSTFIX
-            above.append(shown)
+            yield self.sided(factor, True, above, below)
         if len(above) == 1 and not below:
             return above[0]
         text = self.style.hadamard.join(self.fit(t, NEGATION) for t in above) or "1"
