@@ -27,6 +27,7 @@ from tensorcalc.ir import (
     Variable,
 )
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.views import common_free_axes, stands_transposed, untransposed
 
 Factor = tuple[Node, Labels]
 Term = tuple[Fraction, Node]
@@ -34,6 +35,7 @@ Term = tuple[Fraction, Node]
 ONE = Fraction(1)
 NO_SIZES: Mapping[str, Dim] = {}
 MAX_EXACT_BITS = 1024  # longer fractions are rounded to a float's value
+TRANSPOSABLE = ("inv", "det", "logdet")  # f(A') is f(A)'
 NORMS = ("norm2", "normF")
 SMALL = 4  # terms or factors that may be repeated rather than shared
 SYMMETRIC = frozenset({"symmetric", "spd", "diagonal"})
@@ -123,8 +125,11 @@ def is_symmetric(node: Node) -> bool:
 # ── sums ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def add(dims: Dims, terms: Iterable[Term]) -> Node:
-    """The linear combination of `terms`; equal terms merge, zero ones vanish."""
+def add(dims: Dims, terms: Iterable[Term], *, turn: bool = True) -> Node:
+    """The linear combination of `terms`; equal terms merge, zero ones vanish.
+
+    Without `turn` a sum of transposes stays one (see `views.py`).
+    """
     merged: dict[Node, Fraction] = {}
     for coefficient, node in terms:
         if isinstance(node, Add) and len(node.operands) <= 1:
@@ -135,6 +140,15 @@ def add(dims: Dims, terms: Iterable[Term]) -> Node:
     kept = sorted(((n, c) for n, c in merged.items() if c), key=lambda item: item[0].key)
     if len(kept) == 1 and kept[0][1] == 1:
         return kept[0][0]
+    if len(kept) > 1:
+        nodes = [node for node, _ in kept]
+        if turn and len(dims) == 2 and stands_transposed(nodes):
+            turned = [(c, _transposed(node)) for node, c in kept]
+            return _transposed(add((dims[1], dims[0]), turned, turn=False))
+        free = common_free_axes(nodes)
+        if free:
+            smaller = [(c, _without(node, free)) for node, c in kept]
+            return _repeated(add(smaller[0][1].dims, smaller), dims, free)
     return Add.of(dims, tuple(exact(c) for _, c in kept), tuple(n for n, _ in kept))
 
 
@@ -146,7 +160,8 @@ def scale(coefficient: Fraction | int, node: Node) -> Node:
 
 
 def _multiplied(coefficient: Fraction, node: Add) -> Node:
-    return add(node.dims, [(coefficient * c, term) for c, term in terms_of(node)])
+    # a number does not change which way round a sum stands
+    return add(node.dims, [(coefficient * c, term) for c, term in terms_of(node)], turn=False)
 
 
 def terms_of(node: Node) -> tuple[Term, ...]:
@@ -190,10 +205,18 @@ def einsum(
         if is_zero(node):
             return zeros(dims)
         coefficient *= content
+        if isinstance(node, Map) and len(set(labels)) < len(labels):
+            node, labels = _diagonal(node, labels), tuple(dict.fromkeys(labels))
         if isinstance(node, Einsum) and len(node.operands) <= 1:
             kept += expand(node, labels, live)
         else:
             kept.append((node, labels))
+    if len(kept) == 1 and isinstance(kept[0][0], Add) and _is_reduction(rank, live, kept[0][1]):
+        ((total, labels),) = kept
+        parts = [
+            (coefficient * c, einsum(rank, sizes, [(term, labels)])) for c, term in terms_of(total)
+        ]
+        return add(dims, parts)
     kept = _absorb_deltas(rank, live, kept)
     content, kept = _collect(rank, live, kept, properties)
     if not content:
@@ -215,6 +238,11 @@ def einsum(
         tuple(labels_out),
     )
     return scale(coefficient, node)
+
+
+def _is_reduction(rank: int, live: Mapping[int, Dim], labels: Labels) -> bool:
+    """Whether one factor alone is summed or reduced to a diagonal, which goes term by term."""
+    return len(set(labels)) < len(labels) or len(live) > rank
 
 
 def contract(
@@ -324,11 +352,76 @@ def _norm_squared(norm: MatrixFunction, labels: Labels, live: dict[int, Dim]) ->
     return [(argument, labels + tuple(summed))] * 2
 
 
+# ── views ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _transposed(node: Node) -> Node:
+    """The transpose of a matrix."""
+    return einsum(2, (node.dims[1], node.dims[0]), [(node, (1, 0))])
+
+
+def _without(node: Node, free: frozenset[int]) -> Node:
+    """A node without axes along which it is constant."""
+    dims = tuple([dim for axis, dim in enumerate(node.dims) if axis not in free])
+    value = as_number(node)
+    if value is not None:
+        return number(value, dims)
+    if isinstance(node, Add):
+        return scale(node.coefficients[0], _without(node.operands[0], free))
+    if not isinstance(node, Einsum):
+        raise TypeError(f"{node!r} is not known to be constant along an axis")
+    sizes: dict[Hashable, Dim] = dict(enumerate(node.sizes))
+    for axis in free:
+        del sizes[axis]
+    output = [axis for axis in range(node.rank) if axis not in free]
+    return contract(output, sizes, list(zip(node.operands, node.labels, strict=True)))
+
+
+def _repeated(node: Node, dims: Dims, free: frozenset[int]) -> Node:
+    """The opposite of `_without`."""
+    labels = tuple([axis for axis in range(len(dims)) if axis not in free])
+    return einsum(len(dims), dims, [(node, labels)])
+
+
+def _diagonal(root: Node, labels: Labels) -> Node:
+    """The diagonal of a function, each label of `labels` once: the function of diagonals."""
+    places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
+    axes = tuple([places[label] for label in labels])
+    done: dict[Node, Node] = {}
+    for node in _inside(root):
+        if isinstance(node, Map):
+            done[node] = rebuild(node, tuple([done[operand] for operand in node.operands]))
+        else:
+            sizes = [node.dims[axes.index(place)] for place in range(len(places))]
+            done[node] = einsum(len(places), sizes, [(node, axes)])
+    return done[root]
+
+
+def _inside(root: Node) -> list[Node]:
+    """The functions of functions under `root` and what they are of, operands first."""
+    order: list[Node] = []
+    stack = [(root, False)]
+    seen: set[Node] = set()
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            if isinstance(node, Map):
+                stack.extend((operand, False) for operand in node.operands)
+    return order
+
+
 # ── functions ────────────────────────────────────────────────────────────────────────────────
 
 
-def elementwise(function: str, operands: Sequence[Node]) -> Node:
-    """The function of `functions.py` applied entry by entry; all operands have the same dims."""
+def elementwise(function: str, operands: Sequence[Node], *, turn: bool = True) -> Node:
+    """The function of `functions.py` applied entry by entry; all operands have the same dims.
+
+    Without `turn` a function of transposes stays one (see `views.py`).
+    """
     dims = operands[0].dims
     numbers = [as_number(operand) for operand in operands]
     if function == "pow":
@@ -345,6 +438,12 @@ def elementwise(function: str, operands: Sequence[Node]) -> Node:
             return number(Fraction(RATIONAL[function](*values)), dims)
         if len(values) == 1 and (function, values[0]) in EXACT:
             return number(EXACT[function, values[0]], dims)
+    if turn and len(dims) == 2 and stands_transposed(operands):
+        turned = [_transposed(node) for node in operands]
+        return _transposed(elementwise(function, turned, turn=False))
+    free = common_free_axes(operands)
+    if free:
+        return _repeated(elementwise(function, [_without(o, free) for o in operands]), dims, free)
     return Map.of(function, tuple(operands))
 
 
@@ -409,6 +508,10 @@ def matrix_function(function: str, operand: Node) -> Node:
             return zeros(dims)
         content, operand = _content(operand)
         return scale(abs(content), MatrixFunction.of(function, dims, (operand,)))
+    inner = untransposed(operand)
+    if inner is not None and function in TRANSPOSABLE:
+        node = matrix_function(function, inner)
+        return _transposed(node) if node.rank else node
     return MatrixFunction.of(function, dims, (operand,))
 
 
@@ -433,6 +536,7 @@ def rebuild(node: Node, operands: tuple[Node, ...], sizes: Mapping[str, Dim] = N
             label_sizes = [dim.substitute(sizes) for dim in node.sizes]
             return einsum(node.rank, label_sizes, zip(operands, node.labels, strict=True))
         case Add():
+            dims = operands[0].dims if operands else dims
             return add(dims, zip(node.coefficients, operands, strict=True))
         case Map():
             return elementwise(node.function, operands)

@@ -214,6 +214,8 @@ def product(coefficient: Fraction, scalars: Iterable[Matrix], chain: Iterable[Ma
         return spread(product(coefficient, [*kept, *flat[0].args], []), flat[0].shape)
     sign, flat = _signs(coefficient, flat)
     coefficient *= sign
+    sign, kept = _signs(coefficient, kept)
+    coefficient *= sign
     return _chain(coefficient, sorted(kept, key=_scalar_order), _turned(flat))
 
 
