@@ -75,6 +75,7 @@ def _expression(formula: Formula) -> Expr:
 
 def _variable(expression: Expr, name: str) -> Variable:
     known = expression.variables
+    name = check_name(name)
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, 1)
@@ -317,7 +318,9 @@ def matrix(
 
 
 def _inferred(name: str, rank: int) -> Expr:
-    variable = Variable.of(check_name(name), tuple(Dim.of(f"{name}.{axis}") for axis in range(rank)))
+    variable = Variable.of(
+        check_name(name), tuple(Dim.of(f"{name}.{axis}") for axis in range(rank))
+    )
     return Expr.of(variable, {name: variable}, (rank,))
 
 

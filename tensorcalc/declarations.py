@@ -8,7 +8,7 @@ from tensorcalc.dims import Dim, Dims
 from tensorcalc.errors import DomainError, ParseError, Span, quote
 from tensorcalc.functions import FUNCTIONS
 from tensorcalc.ir import Variable
-from tensorcalc.parse import GREEK as GREEK_NAMES
+from tensorcalc.parse import GREEK as GREEK_NAMES, spell_name
 from tensorcalc.syntax import Syntax
 
 # kind: how many dims it takes (None: any), and how often the one dim of a square kind stands
@@ -102,14 +102,17 @@ def describe(variable: Variable, show: Callable[[Dim], str]) -> str:
 
 
 def check_name(name: str) -> str:
-    """A name that Python code gives to a variable, if the language has it.
+    """A name that Python code gives to a variable, spelled as the language does (σ is sigma).
 
     Raises
     ------
     ParseError
         If it is not a letter followed by letters, digits and underscores.
     """
-    if not (name.isascii() and name.isidentifier() and name[0].isalpha()) or name in (RESERVED | FUNCTIONS.keys()):
+    name = spell_name(name, Span(name, 0, len(name))) if not name.isascii() else name
+    if not (name.isascii() and name.isidentifier() and name[0].isalpha()) or name in (
+        RESERVED | FUNCTIONS.keys()
+    ):
         raise ParseError(
             f"{quote(name)!r} cannot name a variable",
             None,

@@ -83,9 +83,7 @@ def _whole(value: Value) -> Value:
     return replace(v.arrange(value, value.indices, value.span), summed=v.NO_SUMS)
 
 
-def _finish(
-    result: Value, indices: tuple[str, ...], scope: Scope, program: Syntax
-) -> Elaborated:
+def _finish(result: Value, indices: tuple[str, ...], scope: Scope, program: Syntax) -> Elaborated:
     """Put what was found of the sizes into all nodes."""
     solution = scope.shapes.solution()
     variables = {**scope.declared, **scope.used}
@@ -142,12 +140,17 @@ class _Elaborator:
             value = trampoline(self.arranged(right, axes, statement.span))
         return self.scope.define(name, value, target.span)
 
-    def arranged(self, syntax: Syntax, axes: list[str], span: Span) -> Steps[Value]:
-        """The value with its axes named by a left side or an arrow."""
+    def arranged(
+        self, syntax: Syntax, axes: list[str], span: Span, outer: frozenset[str] = NO_INDICES
+    ) -> Steps[Value]:
+        """The value with its axes named by a left side or an arrow.
+
+        Indices that are bound further out (`outer`) stay indices: the value is one for each.
+        """
         twice = [axis for axis in axes if axes.count(axis) > 1]
         if twice:
             raise IndexNotationError(f"the axis {twice[0]} is named twice", span)
-        value: Value = yield self.value(syntax, frozenset(axes))
+        value: Value = yield self.value(syntax, outer | frozenset(axes))
         if value.rank:
             raise IndexNotationError(
                 f"its entry has whole axes: {value.describe(self.shapes)}",
@@ -155,7 +158,7 @@ class _Elaborator:
                 "give it subscripts",
             )
         self.scope.note_sums(value)
-        return v.arrange(replace(value, summed=v.NO_SUMS), axes, span)
+        return v.arrange(replace(value, summed=v.NO_SUMS), axes, span, outer - frozenset(axes))
 
     # ── expressions: each returns a Value; `yield` is recursion (traverse.trampoline) ──────────
 
@@ -194,7 +197,8 @@ class _Elaborator:
                 function = COMPARISONS[syntax.words[0]]
                 return v.elementwise(function, [left, right], self.shapes, syntax.span)
             case "arrow":
-                found = yield self.arranged(syntax.children[0], list(syntax.words), syntax.span)
+                axes = list(syntax.words)
+                found = yield self.arranged(syntax.children[0], axes, syntax.span, bound)
                 return found
             case "call":
                 found = yield self.call(syntax, bound)

@@ -135,7 +135,7 @@ class _Build(threading.local):
         span = self.at(token, token)
         word = str(token)
         if not (word.isascii() and NAME.fullmatch(word)):
-            word = _spell(word, span)
+            word = spell_name(word, span)
         return Syntax("name", (word,), (), span)
 
     def NUMBER(self, token: Token) -> Syntax:
@@ -306,10 +306,10 @@ def _check_index(index: Syntax, hint: str) -> None:
         raise ParseError(f"found `{index.span.source}`, expected an index name", index.span, hint)
 
 
-def _spell(word: str, span: Span) -> str:
+def spell_name(word: str, span: Span) -> str:
     """A name in ASCII: NFKC, Greek letters written out.
 
-    >>> _spell("σ₁", Span("σ₁", 0, 2))
+    >>> spell_name("σ₁", Span("σ₁", 0, 2))
     'sigma1'
     """
     plain = unicodedata.normalize("NFKC", word.translate(PRIMES))

@@ -394,24 +394,27 @@ def sum_whole(value: Value, axes: Sequence[int], shapes: Shapes, span: Span | No
     return Value(node, value.indices, row, span, value.summed)
 
 
-def arrange(value: Value, axes: Sequence[str], span: Span | None) -> Value:
-    """The value with its free indices as whole axes, in the order `axes`."""
+def arrange(
+    value: Value, axes: Sequence[str], span: Span | None, outer: frozenset[str] = frozenset()
+) -> Value:
+    """The value with its free indices as whole axes, in the order `axes`; `outer` ones stay."""
     missing = [i for i in axes if i not in value.indices]
     if missing:
         raise IndexNotationError(
             f"index {missing[0]} stands on the left but never occurs on the right", span
         )
-    extra = [i for i in value.indices if i not in axes]
+    kept = [i for i in value.indices if i in outer]
+    extra = [i for i in value.indices if i not in axes and i not in outer]
     if extra:
         raise IndexNotationError(
             f"index {extra[0]} is free but the result's axes are [{', '.join(axes)}]",
             value.span or span,
             f"write `sum[{extra[0]}](…)` to sum over it",
         )
-    order = [value.indices.index(i) for i in axes]
+    order = [value.indices.index(i) for i in (*kept, *axes)]
     order += range(len(order), value.node.rank)
     place = {a: k for k, a in enumerate(order)}
     labels = tuple([place[a] for a in range(value.node.rank)])
     dims = [value.node.dims[a] for a in order]
     node = canonical.einsum(len(dims), dims, [(value.node, labels)])
-    return Value(node, (), value.row and not axes, span, value.summed)
+    return Value(node, tuple(kept), value.row and not axes, span, value.summed)

@@ -19,6 +19,7 @@ from tensorcalc.ir import (
     Size,
     Variable,
 )
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.printing import program
 from tensorcalc.printing.render import ATOM, COMPARE, NEGATION, POSTFIX, PRODUCT, SUM, Text
 from tensorcalc.printing.text import number
@@ -70,7 +71,7 @@ def _spell(node: Node, texts: Sequence[Text], size_text: Callable[[Dim], str | N
         case Map():
             return _map(node, texts)
         case MatrixFunction():
-            return f"{node.function}({texts[0][0]})", ATOM
+            return _matrix_function(node, texts[0]), ATOM
     raise TypeError(f"no such node: {node!r}")
 
 
@@ -93,6 +94,19 @@ def _sum(node: Add, texts: Sequence[Text], sized: Callable[[str, Dim], str]) -> 
         names = "ijklmnopqrstuvwxyzabcdefgh"[: node.rank]
         return f'0*einsum("{",".join(names)}->{names}", {units})', PRODUCT
     return "".join(pieces), SUM if len(node.operands) > 1 else PRODUCT
+
+
+def _matrix_function(node: MatrixFunction, text: Text) -> str:
+    """A function of matrices; one that is repeated over leading axes names its axes."""
+    count = node.operands[0].rank - MATRIX_FUNCTIONS[node.function].rank
+    if not count:
+        return f"{node.function}({text[0]})"
+    axes = list("ijklmnopqrstuvwxyzabcdefgh"[: node.operands[0].rank])
+    entry = f"{_fit(text, ATOM)}[{','.join(axes)}]"
+    ends = axes[: node.rank]
+    rest = f"[{','.join(ends[count:])}]" if len(ends) > count else ""
+    inner = f"{entry} -> [{','.join(axes[count:])}]"
+    return f"({node.function}({inner}){rest} -> [{','.join(ends)}])"
 
 
 def _map(node: Map, texts: Sequence[Text]) -> Text:

@@ -28,6 +28,7 @@ from tensorcalc.ir import (
     Size,
     Variable,
 )
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.printing import latex, text
 from tensorcalc.printing.render import ATOM, COMPARE, NEGATION, POSTFIX, PRODUCT, SUM, Text
 from tensorcalc.traverse import Steps, fold, postorder, trampoline, users, variables
@@ -147,19 +148,19 @@ class IndexPrinter:
         style = self.style
         found: Entry
         if node in self.names and not skip:
-            return Entry((style.entry(self.names[node], axes), ATOM), Counter(axes))
+            return Entry((style.entry(self.names[node], axes), ATOM), _names(axes))
         value = canonical.as_number(node)
         if value is not None:
             return Entry(style.number(value), Counter())
         match node:
             case Variable() | Constant():
-                return Entry((style.entry(node.name, axes), ATOM), Counter(axes))
+                return Entry((style.entry(node.name, axes), ATOM), _names(axes))
             case Size():
                 return Entry((self.size_text(node.dim) or f"dim({node.dim})", ATOM), Counter())
             case Delta():
-                return Entry((style.delta(*axes), ATOM), Counter(axes))
+                return Entry((style.delta(*axes), ATOM), _names(axes))
             case Basis():
-                return Entry((style.delta(axes[0], str(node.position)), ATOM), Counter(axes))
+                return Entry((style.delta(axes[0], str(node.position)), ATOM), _names(axes))
             case Einsum():
                 found = yield self.product(node, axes, used)
                 return found
@@ -177,12 +178,17 @@ class IndexPrinter:
     def product(self, node: Einsum, axes: tuple[str, ...], used: frozenset[str]) -> Steps[Entry]:
         names = [*axes, *self.free(used, len(node.sizes) - node.rank)]
         used |= set(names)
+        fixed = _fixed(node)  # summed with a unit vector: an integer subscript
+        for label, position in fixed.items():
+            names[label] = str(position)
         counts: Counter[str] = Counter()
         divided: Counter[str] = Counter()
         closed: frozenset[str] = frozenset()
         above: list[str] = []
         below: list[str] = []
         for operand, labels, times in _grouped(node):
+            if isinstance(operand, Basis) and labels[0] in fixed:
+                continue
             place = tuple([names[a] for a in labels])
             divisor = _divisor(operand)
             inner = yield self.entry(divisor or operand, place, used)
@@ -199,7 +205,7 @@ class IndexPrinter:
         counts += Counter(set(divided))  # all divisors stand in one place of their own
         closed |= {n for n, c in divided.items() if c > 1}
         for label in range(node.rank, len(node.sizes)):
-            if names[label] not in counts:  # only a constant has it
+            if label not in fixed and names[label] not in counts:  # only a constant has it
                 above.append(self.unit(node.sizes[label], names[label]))
                 counts[names[label]] += 1
         shown = self.style.times.join(above) or "1"
@@ -209,7 +215,7 @@ class IndexPrinter:
             )
             shown = self.style.quotient(shown, grouped)
         place_of = PRODUCT if len(above) + len(below) > 1 or below else POSTFIX
-        summed = names[node.rank :]
+        summed = [names[a] for a in range(node.rank, len(names)) if a not in fixed]
         explicit = [n for n in summed if counts[n] < 2 or n in closed]
         if explicit:
             shown, place_of = self.style.total(explicit, shown), ATOM
@@ -290,16 +296,41 @@ class IndexPrinter:
         self, node: MatrixFunction, axes: tuple[str, ...], used: frozenset[str]
     ) -> Steps[Entry]:
         (operand,) = node.operands
-        own = node.rank - (operand.rank if node.rank == 2 == operand.rank else 0)
-        batch, rest = axes[:own], axes[own:]
+        count = operand.rank - MATRIX_FUNCTIONS[node.function].rank
+        batch, rest = axes[:count], axes[count:]
         whole = self.whole_text(operand) if self.whole_text and not batch else None
+        counts = _names(rest)
         if whole is None:
-            inner_axes = self.free(used, operand.rank - len(batch))
+            inner_axes = self.free(used, operand.rank - count)
             names = (*batch, *inner_axes)
             inner = yield self.entry(operand, names, used | set(names))
-            whole = self.style.arrow(inner.text[0], inner_axes)
+            units = [
+                self.unit(dim, name)
+                for dim, name in zip(operand.dims, names, strict=True)
+                if name not in inner.counts and name in inner_axes
+            ]
+            entry = inner.text[0]
+            if units:
+                entry = self.style.times.join([self.fit(inner.text, NEGATION), *units])
+            whole = self.style.arrow(entry, inner_axes)
+            counts += Counter(set(inner.counts) - set(inner_axes))
         shown = self.style.call(node.function, [whole])
-        return Entry((self.style.entry(shown, rest), ATOM), Counter(axes))
+        # what is inside an arrow must be bound further out
+        return Entry((self.style.entry(shown, rest), ATOM), counts, frozenset(batch))
+
+
+def _names(axes: Sequence[str]) -> Counter[str]:
+    """The index names among subscripts."""
+    return Counter([axis for axis in axes if not axis.isdigit()])
+
+
+def _fixed(node: Einsum) -> dict[int, int]:
+    """Summed labels that a unit vector fixes, and where."""
+    return {
+        labels[0]: operand.position
+        for operand, labels in zip(node.operands, node.labels, strict=True)
+        if isinstance(operand, Basis) and labels[0] >= node.rank
+    }
 
 
 def _grouped(node: Einsum) -> list[tuple[Node, tuple[int, ...], int]]:
