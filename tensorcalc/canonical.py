@@ -8,12 +8,12 @@ is 0 and ``x/x`` is 1 also where x is infinite or NaN. Larger rewrites are `simp
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from tensorcalc.contraction import canonical_form
 from tensorcalc.dims import Dim, Dims
+from tensorcalc.exact import exact, exact_function, exact_power
 from tensorcalc.ir import (
     Add,
     Basis,
@@ -34,42 +34,10 @@ Term = tuple[Fraction, Node]
 
 ONE = Fraction(1)
 NO_SIZES: Mapping[str, Dim] = {}
-MAX_EXACT_BITS = 1024  # longer fractions are rounded to a float's value
 TRANSPOSABLE = ("inv", "det", "logdet")  # f(A') is f(A)'
 NORMS = ("norm2", "normF")
 SMALL = 4  # terms or factors that may be repeated rather than shared
 SYMMETRIC = frozenset({"symmetric", "spd", "diagonal"})
-
-# functions of exact arguments that are exact themselves
-EXACT: dict[tuple[str, Fraction], Fraction] = {
-    (name, Fraction(x)): Fraction(y)
-    for name, x, y in [
-        ("exp", 0, 1), ("log", 1, 0), ("log1p", 0, 0), ("expm1", 0, 0), ("sin", 0, 0),
-        ("cos", 0, 1), ("tan", 0, 0), ("arcsin", 0, 0), ("arctan", 0, 0), ("sinh", 0, 0),
-        ("cosh", 0, 1), ("tanh", 0, 0), ("erf", 0, 0), ("lgamma", 1, 0), ("lgamma", 2, 0),
-    ]
-}  # fmt: skip
-RATIONAL: dict[str, Callable[..., Fraction | int]] = {
-    "abs": abs,
-    "sign": lambda x: (x > 0) - (x < 0),
-    "relu": lambda x: max(x, Fraction(0)),
-    "max": max,
-    "min": min,
-    "lt": lambda x, y: int(x < y),
-    "le": lambda x, y: int(x <= y),
-    "gt": lambda x, y: int(x > y),
-    "ge": lambda x, y: int(x >= y),
-}
-
-
-def exact(value: Fraction) -> Fraction:
-    """The number itself, or the nearest float if its digits have grown out of hand."""
-    if value.numerator.bit_length() + value.denominator.bit_length() <= MAX_EXACT_BITS:
-        return value
-    try:
-        return Fraction(float(value))
-    except OverflowError:
-        return value
 
 
 # ── numbers ──────────────────────────────────────────────────────────────────────────────────
@@ -433,11 +401,9 @@ def elementwise(function: str, operands: Sequence[Node], *, turn: bool = True) -
     if function in ("where", "max", "min") and operands[-1] is operands[-2]:
         return operands[-1]
     values = [value for value in numbers if value is not None]
-    if len(values) == len(operands):
-        if function in RATIONAL:
-            return number(Fraction(RATIONAL[function](*values)), dims)
-        if len(values) == 1 and (function, values[0]) in EXACT:
-            return number(EXACT[function, values[0]], dims)
+    known = exact_function(function, values) if len(values) == len(operands) else None
+    if known is not None:
+        return number(known, dims)
     if turn and len(dims) == 2 and stands_transposed(operands):
         turned = [_transposed(node) for node in operands]
         return _transposed(elementwise(function, turned, turn=False))
@@ -461,7 +427,7 @@ def _power(base: Node, exponent: Node) -> Node | None:
         return base if p else ones(base.dims)
     value = as_number(base)
     if value is not None:
-        folded = _exact_power(value, p)
+        folded = exact_power(value, p)
         return None if folded is None else number(folded, base.dims)
     if p.denominator != 1:
         return None
@@ -470,7 +436,7 @@ def _power(base: Node, exponent: Node) -> Node | None:
         return einsum(base.rank, base.dims, [(base, labels), (base, labels)])
     content, inner = _content(base)
     if content != 1:
-        factor = _exact_power(content, p)
+        factor = exact_power(content, p)
         return None if factor is None else scale(factor, power(inner, p))
     if isinstance(base, Map) and base.function == "pow":
         scaled = add(base.dims, [(p, base.operands[1])])
@@ -484,19 +450,6 @@ def _power(base: Node, exponent: Node) -> Node | None:
 def _is_plain(node: Einsum) -> bool:
     """Whether a product has no operand with zeros of its own, so that negative powers exist."""
     return not any(isinstance(operand, Delta | Basis) for operand in node.operands)
-
-
-def _exact_power(value: Fraction, p: Fraction) -> Fraction | None:
-    """``value^p`` where it is rational and not too long, else None."""
-    if p.denominator == 2 and value > 0:
-        roots = math.isqrt(value.numerator), math.isqrt(value.denominator)
-        if (roots[0] ** 2, roots[1] ** 2) != (value.numerator, value.denominator):
-            return None
-        value, p = Fraction(*roots), 2 * p
-    if p.denominator != 1 or (value == 0 and p < 0):
-        return None
-    bits = value.numerator.bit_length() + value.denominator.bit_length()
-    return value ** int(p) if bits * abs(p) <= MAX_EXACT_BITS else None
 
 
 def matrix_function(function: str, operand: Node) -> Node:

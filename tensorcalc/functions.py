@@ -104,3 +104,4 @@ FUNCTIONS: dict[str, Function] = {
 
 # how a comparison is written
 COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+OPERATORS = {function: operator for operator, function in COMPARISONS.items()}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim
-from tensorcalc.functions import COMPARISONS
+from tensorcalc.functions import OPERATORS
 from tensorcalc.ir import (
     Add,
     Basis,
@@ -21,23 +21,20 @@ from tensorcalc.ir import (
 )
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.printing import program
-from tensorcalc.printing.render import ATOM, COMPARE, NEGATION, POSTFIX, PRODUCT, SUM, Text
+from tensorcalc.printing.render import ATOM, COMPARE, NEGATION, POSTFIX, PRODUCT, SUM, Text, fit
 from tensorcalc.printing.text import number
 from tensorcalc.traverse import variables
-
-OPERATORS = {function: operator for operator, function in COMPARISONS.items()}
 
 
 def to_einsum(root: Node, size_text: Callable[[Dim], str | None]) -> str:
     """The node as nested einsum calls; shared parts are defined first, one a line."""
     taken = set(variables(root))
-    spelling = program.Spelling(lambda node, texts: _spell(node, texts, size_text))
+
+    def spelling(node: Node, texts: Sequence[Text]) -> Text:
+        return _spell(node, texts, size_text)
+
     definitions, result = program.lines(root, spelling, taken, "T")
     return "\n".join([*(f"{name} = {text}" for name, text in definitions), result])
-
-
-def _fit(text: Text, place: int) -> str:
-    return text[0] if text[1] >= place else f"({text[0]})"
 
 
 def _spell(node: Node, texts: Sequence[Text], size_text: Callable[[Dim], str | None]) -> Text:
@@ -84,11 +81,11 @@ def _sum(node: Add, texts: Sequence[Text], sized: Callable[[str, Dim], str]) -> 
             pieces.append("-")
         spread = canonical.as_number(operand) == 1 and len(node.operands) > 1
         if spread:  # a number is added to every entry
-            pieces.append(_fit(number(abs(coefficient)), PRODUCT))
+            pieces.append(fit(number(abs(coefficient)), PRODUCT))
         elif abs(coefficient) == 1:
-            pieces.append(_fit(text, PRODUCT))
+            pieces.append(fit(text, PRODUCT))
         else:
-            pieces.append(f"{_fit(number(abs(coefficient)), NEGATION)}*{_fit(text, NEGATION)}")
+            pieces.append(f"{fit(number(abs(coefficient)), NEGATION)}*{fit(text, NEGATION)}")
     if not pieces:
         units = ", ".join(sized("vector(1", dim) for dim in node.dims)
         names = "ijklmnopqrstuvwxyzabcdefgh"[: node.rank]
@@ -102,7 +99,7 @@ def _matrix_function(node: MatrixFunction, text: Text) -> str:
     if not count:
         return f"{node.function}({text[0]})"
     axes = list("ijklmnopqrstuvwxyzabcdefgh"[: node.operands[0].rank])
-    entry = f"{_fit(text, ATOM)}[{','.join(axes)}]"
+    entry = f"{fit(text, ATOM)}[{','.join(axes)}]"
     ends = axes[: node.rank]
     rest = f"[{','.join(ends[count:])}]" if len(ends) > count else ""
     inner = f"{entry} -> [{','.join(axes[count:])}]"
@@ -115,10 +112,10 @@ def _map(node: Map, texts: Sequence[Text]) -> Text:
         shown = list(texts)
     if node.function in OPERATORS:
         operator = OPERATORS[node.function]
-        return f"{_fit(shown[0], SUM)} {operator} {_fit(shown[1], SUM)}", COMPARE
+        return f"{fit(shown[0], SUM)} {operator} {fit(shown[1], SUM)}", COMPARE
     if node.function == "pow":
         operator = "^" if node.rank == 0 else ".^"
-        return f"{_fit(shown[0], ATOM)}{operator}{_fit(shown[1], ATOM)}", POSTFIX
+        return f"{fit(shown[0], ATOM)}{operator}{fit(shown[1], ATOM)}", POSTFIX
     return f"{node.function}({', '.join(text for text, _ in shown)})", ATOM
 
 

@@ -15,7 +15,7 @@ from itertools import chain, count, islice
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim
-from tensorcalc.functions import COMPARISONS
+from tensorcalc.functions import OPERATORS
 from tensorcalc.ir import (
     Add,
     Basis,
@@ -35,7 +35,6 @@ from tensorcalc.traverse import Steps, fold, postorder, trampoline, users, varia
 
 LETTERS = "ijklpqrstuvmnabcdefgh"
 MAX_TREE = 400  # nodes of a result that repeats its shared parts
-OPERATORS = {function: operator for operator, function in COMPARISONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +367,7 @@ TEXT = IndexStyle(
     power=lambda base, exponent: f"{base}^{exponent}",
     quotient=lambda top, bottom: f"{top}/{bottom}",
     call=text.call,
-    compare={function: operator for operator, function in COMPARISONS.items()},
+    compare=OPERATORS,
     arrow=lambda shown, axes: f"{shown} -> [{','.join(axes)}]",
 )
 
@@ -392,6 +391,6 @@ LATEX = IndexStyle(
     power=lambda base, exponent: rf"{base}^{{{exponent}}}",
     quotient=lambda top, bottom: rf"\frac{{{top}}}{{{bottom}}}",
     call=_latex_call,
-    compare={"lt": "<", "le": r"\le", "gt": ">", "ge": r"\ge"},
+    compare=latex.COMPARE,
     arrow=lambda shown, axes: rf"\left({shown}\right)_{{{' '.join(axes)}}}",
 )

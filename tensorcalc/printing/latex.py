@@ -77,6 +77,7 @@ def _based(text: str) -> str:
     return rf"\left({text}\right)" if "^" in text and not grouped else text
 
 
+COMPARE = {"lt": "<", "le": r"\le", "gt": ">", "ge": r"\ge"}
 STYLE = Style(
     group=lambda text: rf"\left({text}\right)",
     times=r"\,",
@@ -93,6 +94,6 @@ STYLE = Style(
     over_is_group=True,
     hadamard=r" \odot ",
     divide_entries=r" \oslash ",
-    compare={"lt": "<", "le": r"\le", "gt": ">", "ge": r"\ge"},
+    compare=COMPARE,
     call=call,
 )

@@ -22,7 +22,7 @@ from tensorcalc.ir import (
     Variable,
 )
 from tensorcalc.printing import program
-from tensorcalc.printing.render import ATOM, NEGATION, POSTFIX, PRODUCT, SUM, Text
+from tensorcalc.printing.render import ATOM, NEGATION, POSTFIX, PRODUCT, SUM, Text, fit
 from tensorcalc.traverse import postorder
 
 MATRIX_FUNCTIONS = {
@@ -45,7 +45,10 @@ def to_numpy(root: Node, arguments: Mapping[str, Variable]) -> str:
             if len(dim.names) == 1 and (dim.coefficient == 1 or dim.names[0] not in sizes):
                 sizes[dim.names[0]] = shown + f" // {dim.coefficient}" * (dim.coefficient != 1)
             sizes.setdefault(str(dim), shown)
-    spelling = program.Spelling(lambda node, texts: _spell(node, texts, names, sizes))
+
+    def spelling(node: Node, texts: Sequence[Text]) -> Text:
+        return _spell(node, texts, names, sizes)
+
     taken = {*names.values(), "np", "scipy", "f"}
     definitions, result = program.lines(root, spelling, taken, "t")
     uses_scipy = any(isinstance(n, Map) and n.function in SCIPY for n in postorder([root]))
@@ -56,10 +59,6 @@ def to_numpy(root: Node, arguments: Mapping[str, Variable]) -> str:
 
 def _argument(name: str) -> str:
     return name + "_" if keyword.iskeyword(name) or name in ("np", "scipy", "f") else name
-
-
-def _fit(text: Text, place: int) -> str:
-    return text[0] if text[1] >= place else f"({text[0]})"
 
 
 def _size(dim: Dim, sizes: Mapping[str, str]) -> str:
@@ -97,14 +96,14 @@ def _spell(
             units = [f"np.ones({_size(node.dims[a], sizes)})" for a in free]
             operands = ", ".join([*(text for text, _ in texts), *units])
             if all(own == () for own in node.labels) and not free:
-                return " * ".join(_fit(text, NEGATION) for text in texts), PRODUCT
+                return " * ".join(fit(text, NEGATION) for text in texts), PRODUCT
             string = program.subscripts(node, free)
             return f'np.einsum("{string}", {operands}, optimize=True)', ATOM
         case Add():
             return _sum(node, texts)
         case Map():
             if node.function == "pow":
-                return f"{_fit(texts[0], ATOM)} ** {_exponent(node, texts[1])}", POSTFIX
+                return f"{fit(texts[0], ATOM)} ** {_exponent(node, texts[1])}", POSTFIX
             args = [text for text, _ in texts]
             compares = node.function in COMPARISONS.values()
             return FUNCTIONS[node.function].numpy.format(*args), PRODUCT if compares else ATOM
@@ -116,7 +115,7 @@ def _spell(
 def _exponent(node: Map, text: Text) -> str:
     value = canonical.as_number(node.operands[1])
     if value is None:
-        return _fit(text, ATOM)
+        return fit(text, ATOM)
     shown = repr(float(value))
     return f"({shown})" if value < 0 else shown
 
@@ -129,5 +128,5 @@ def _sum(node: Add, texts: Sequence[Text]) -> Text:
         elif coefficient < 0:
             pieces.append("-")
         number = "" if abs(coefficient) == 1 else f"{float(abs(coefficient))!r} * "
-        pieces.append(number + _fit(text, NEGATION if number else PRODUCT))
+        pieces.append(number + fit(text, NEGATION if number else PRODUCT))
     return "".join(pieces), SUM if len(texts) > 1 else PRODUCT

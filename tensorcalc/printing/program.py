@@ -1,26 +1,22 @@
 """IR -> lines of three-address text: one line per shared part, then the result.
 
-Einsum strings and NumPy code differ only in how they spell a node; both are a `Spelling`.
+Einsum strings and NumPy code differ only in how they spell a node; each is a `Spelling`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from tensorcalc.ir import Einsum, Node
-from tensorcalc.printing.render import Text
+from tensorcalc.printing.render import ATOM, Text
 from tensorcalc.traverse import postorder, users
 
 MAX_REPEATED = 40  # characters of a shared part that is repeated rather than named
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
-    """How a notation writes one node, given the texts of its operands."""
-
-    node: Callable[[Node, Sequence[Text]], Text]
+# how a notation writes one node, given the texts of its operands
+Spelling = Callable[[Node, Sequence[Text]], Text]
 
 
 def lines(
@@ -34,11 +30,11 @@ def lines(
     definitions: list[tuple[str, str]] = []
     texts: dict[Node, Text] = {}
     for node in postorder([root]):
-        shown = spelling.node(node, [texts[operand] for operand in node.operands])
+        shown = spelling(node, [texts[operand] for operand in node.operands])
         if node is not root and counts[node] > 1 and len(shown[0]) > MAX_REPEATED:
             name = next(names)
             definitions.append((name, shown[0]))
-            shown = name, 9
+            shown = name, ATOM
         texts[node] = shown
     return definitions, texts[root][0]
 

@@ -15,6 +15,11 @@ COMPARE, SUM, PRODUCT, NEGATION, POSTFIX, ATOM = range(6)
 Text = tuple[str, int]
 
 
+def fit(text: Text, place: int) -> str:
+    """The text, in parentheses if it binds less tightly than its place asks."""
+    return text[0] if text[1] >= place else f"({text[0]})"
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """What tells one notation from another."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from tensorcalc.functions import OPERATORS
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.printing.render import ATOM, PRODUCT, Style, Text, decimal, is_decimal, render
 
@@ -49,6 +50,6 @@ STYLE = Style(
     over_is_group=False,
     hadamard=".*",
     divide_entries="./",
-    compare={"lt": "<", "le": "<=", "gt": ">", "ge": ">="},
+    compare=OPERATORS,
     call=call,
 )
