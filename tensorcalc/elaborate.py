@@ -36,6 +36,10 @@ CONSTANT_TENSORS = {"vector": 1, "matrix": 2}
 MAX_WRITTEN_POWER = 32
 # elementwise functions that are written as calls
 CALLS = [name for name in FUNCTIONS if name not in ("pow", *COMPARISONS.values())]
+# functions of the language that have no meaning here yet
+PLANNED = (
+    "pinv adj vec kron cross softmax logsumexp expm logm sqrtm sinm cosm commutation conj".split()
+)
 FUNCTION_NAMES = (*CALLS, *ARRAY_FUNCTIONS, "sqrt", "einsum", "eye", *CONSTANT_TENSORS)
 
 
@@ -324,6 +328,8 @@ class _Elaborator:
             function = ARRAY_FUNCTIONS[name]
             _arity(syntax, function.least, function.most)
             return function.apply(args, self.shapes, syntax.span)
+        if name in PLANNED:
+            raise DomainError(f"{name} is not supported yet", syntax.span)
         near = difflib.get_close_matches(name, FUNCTION_NAMES, 1)
         hint = f"did you mean {near[0]}?" if near else None
         if self.scope.knows(name):
@@ -412,4 +418,5 @@ def _arity(syntax: Syntax, least: int, most: int) -> None:
     count = len(syntax.children)
     if not least <= count <= most:
         wanted = str(least) if least == most else f"{least} to {most}"
-        raise ParseError(f"{syntax.words[0]} takes {wanted} arguments, {count} given", syntax.span)
+        noun = "argument" if most == 1 else "arguments"
+        raise ParseError(f"{syntax.words[0]} takes {wanted} {noun}, {count} given", syntax.span)

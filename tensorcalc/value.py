@@ -55,11 +55,11 @@ class Value:
         if self.span is not None and self.span.text:
             name = self.span.source
         dims = [str(d) if not d.is_inferred else "?" for d in shapes.resolve_all(self.whole)]
-        if self.rank == 0:
-            return f"{name} is a scalar"
-        if self.rank == 1:
-            return f"{name} is a {'row' if self.row else 'vector'} of {dims[0]} entries"
-        return f"{name} is {'×'.join(dims)}"
+        kind = ("scalar", "row" if self.row else "vector", "matrix", "tensor")[min(self.rank, 3)]
+        if self.rank > 1 and set(dims) != {"?"}:
+            return f"{name} is {'×'.join(dims)}"
+        size = f" of {dims[0]} entries" if self.rank == 1 and dims != ["?"] else ""
+        return f"{name} is a {kind}{size}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +277,14 @@ def align(
                     f"index {index} would be both {sides[0]} and {sides[1]}", span, _notes(values)
                 )
     sizes = [*(dims[i] for i in indices), *whole]
+    place = {label: axis for axis, label in enumerate(labels)}
+    straight = tuple(range(len(sizes)))
     nodes = []
     for value in values:
-        own = tuple([labels.index(a) for a in [*value.indices, *range(value.rank)]])
-        nodes.append(canonical.einsum(len(sizes), sizes, [(value.node, own)]))
+        own = tuple([place[a] for a in (*value.indices, *range(value.rank))])
+        aligned = own == straight
+        node = value.node if aligned else canonical.einsum(len(sizes), sizes, [(value.node, own)])
+        nodes.append(node)
     row = bool(shaped) and shaped[0].row
     return nodes, Value(nodes[0], tuple(indices), row, span, summed)
 

@@ -93,9 +93,9 @@ TABLE: list[tuple[str, type[TensorcalcError], int, int, str, str | None]] = [
     ("a^(10^30)", LimitError, 1, 1, "the exponent is over", None),
     ("A^(10^30)", LimitError, 1, 1, "the exponent is over", None),
     ("1e1000", LimitError, 1, 1, "the exponent of a number is over 400", None),
-    ("exp(a, b)", ParseError, 1, 1, "exp takes 1 arguments, 2 given", None),
+    ("exp(a, b)", ParseError, 1, 1, "exp takes 1 argument, 2 given", None),
     ("max(a)", ParseError, 1, 1, "max takes 2 arguments, 1 given", None),
-    ("norm2(x, y)", ParseError, 1, 1, "norm2 takes 1 arguments, 2 given", None),
+    ("norm2(x, y)", ParseError, 1, 1, "norm2 takes 1 argument, 2 given", None),
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from tensorcalc import canonical, exact
+from tensorcalc import exact
 from tensorcalc.dims import Dim
 from tensorcalc.elaborate import CALLS
 from tensorcalc.functions import ARGUMENTS, COMPARISONS, FUNCTIONS
