@@ -179,7 +179,7 @@ def einsum(
             kept += expand(node, labels, live)
         else:
             kept.append((node, labels))
-    if len(kept) == 1 and isinstance(kept[0][0], Add) and _is_reduction(rank, live, kept[0][1]):
+    if len(kept) == 1 and isinstance(kept[0][0], Add) and _is_diagonal(rank, live, kept[0][1]):
         ((total, labels),) = kept
         parts = [
             (coefficient * c, einsum(rank, sizes, [(term, labels)])) for c, term in terms_of(total)
@@ -208,9 +208,12 @@ def einsum(
     return scale(coefficient, node)
 
 
-def _is_reduction(rank: int, live: Mapping[int, Dim], labels: Labels) -> bool:
-    """Whether one factor alone is summed or reduced to a diagonal, which goes term by term."""
-    return len(set(labels)) < len(labels) or len(live) > rank
+def _is_diagonal(rank: int, live: Mapping[int, Dim], labels: Labels) -> bool:
+    """Whether one factor is reduced to a diagonal, which goes term by term.
+
+    A sum over entries does not: ``sum(x - y)`` is more exact than ``sum(x) - sum(y)``.
+    """
+    return len(set(labels)) < len(labels) and len(live) == rank
 
 
 def contract(
