@@ -173,19 +173,15 @@ def einsum(
         if is_zero(node):
             return zeros(dims)
         coefficient *= content
-        if isinstance(node, Map) and len(set(labels)) < len(labels):
-            node, labels = _diagonal(node, labels), tuple(dict.fromkeys(labels))
         if isinstance(node, Einsum) and len(node.operands) <= 1:
             kept += expand(node, labels, live)
         else:
             kept.append((node, labels))
-    if len(kept) == 1 and isinstance(kept[0][0], Add) and _is_diagonal(rank, live, kept[0][1]):
-        ((total, labels),) = kept
-        parts = [
-            (coefficient * c, einsum(rank, sizes, [(term, labels)])) for c, term in terms_of(total)
-        ]
-        return add(dims, parts)
     kept = _absorb_deltas(rank, live, kept)
+    inside = [_diagonal(node, labels) for node, labels in kept]
+    if inside != kept:
+        left: dict[Hashable, Dim] = dict(live.items())
+        return scale(coefficient, contract(range(rank), left, inside))
     content, kept = _collect(rank, live, kept, properties)
     if not content:
         return zeros(dims)
@@ -206,14 +202,6 @@ def einsum(
         tuple(labels_out),
     )
     return scale(coefficient, node)
-
-
-def _is_diagonal(rank: int, live: Mapping[int, Dim], labels: Labels) -> bool:
-    """Whether one factor is reduced to a diagonal, which goes term by term.
-
-    A sum over entries does not: ``sum(x - y)`` is more exact than ``sum(x) - sum(y)``.
-    """
-    return len(set(labels)) < len(labels) and len(live) == rank
 
 
 def contract(
@@ -354,22 +342,24 @@ def _repeated(node: Node, dims: Dims, free: frozenset[int]) -> Node:
     return einsum(len(dims), dims, [(node, labels)])
 
 
-def _diagonal(root: Node, labels: Labels) -> Node:
-    """The diagonal of a function, each label of `labels` once: the function of diagonals."""
+def _diagonal(root: Node, labels: Labels) -> Factor:
+    """A sum or function under repeated labels as that of diagonals, under each label once."""
+    if not isinstance(root, Add | Map) or len(set(labels)) == len(labels):
+        return root, labels
     places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
     axes = tuple([places[label] for label in labels])
     done: dict[Node, Node] = {}
     for node in _inside(root):
-        if isinstance(node, Map):
+        if isinstance(node, Add | Map):
             done[node] = rebuild(node, tuple([done[operand] for operand in node.operands]))
         else:
             sizes = [node.dims[axes.index(place)] for place in range(len(places))]
             done[node] = einsum(len(places), sizes, [(node, axes)])
-    return done[root]
+    return done[root], tuple(places)
 
 
 def _inside(root: Node) -> list[Node]:
-    """The functions of functions under `root` and what they are of, operands first."""
+    """The sums and functions under `root` and what they are of, operands first."""
     order: list[Node] = []
     stack = [(root, False)]
     seen: set[Node] = set()
@@ -380,7 +370,7 @@ def _inside(root: Node) -> list[Node]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            if isinstance(node, Map):
+            if isinstance(node, Add | Map):
                 stack.extend((operand, False) for operand in node.operands)
     return order
 
@@ -451,8 +441,10 @@ def _power(base: Node, exponent: Node) -> Node | None:
 
 
 def _is_plain(node: Einsum) -> bool:
-    """Whether a product has no operand with zeros of its own, so that negative powers exist."""
-    return not any(isinstance(operand, Delta | Basis) for operand in node.operands)
+    """Whether a product is no view, and no operand has zeros of its own to divide by."""
+    return len(node.operands) > 1 and not any(
+        isinstance(operand, Delta | Basis) for operand in node.operands
+    )
 
 
 def matrix_function(function: str, operand: Node) -> Node:

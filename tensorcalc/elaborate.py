@@ -22,7 +22,7 @@ from tensorcalc.errors import (
     UnknownNameError,
 )
 from tensorcalc.functions import COMPARISONS, FUNCTIONS
-from tensorcalc.ir import Delta, Node, Size, Variable, sizes_of
+from tensorcalc.ir import Delta, Node, Variable, sizes_of
 from tensorcalc.limits import current as limits
 from tensorcalc.scope import DECLARATIONS, Scope
 from tensorcalc.syntax import Syntax
@@ -30,7 +30,7 @@ from tensorcalc.traverse import Steps, fold, trampoline
 from tensorcalc.value import Factor, Value
 
 NO_INDICES: frozenset[str] = frozenset()
-SIZE_FUNCTIONS = ("rows", "cols", "len")
+SIZE_FUNCTIONS = {"rows": (2, 0), "cols": (2, 1), "len": (1, 0)}  # rank and axis
 CONSTANT_TENSORS = {"vector": 1, "matrix": 2}
 # ^ of matrices up to here is written out as a product, so that it can be contracted freely
 MAX_WRITTEN_POWER = 32
@@ -366,9 +366,11 @@ class _Elaborator:
     def size(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Dim]:
         """A size given to a constant: as declared, or ``rows(X)``, ``cols(X)``, ``len(x)``."""
         if syntax.kind == "call" and syntax.words[0] in SIZE_FUNCTIONS:
-            value = yield self.call(syntax, bound)
-            if isinstance(value.node, Size):
-                return value.node.dim
+            _arity(syntax, 1, 1)
+            argument: Value = yield self.value(syntax.children[0], bound)
+            rank, axis = SIZE_FUNCTIONS[syntax.words[0]]
+            if argument.rank == rank:
+                return self.shapes.resolve(argument.whole[axis])
         return self.scope.size(dim_of(syntax), syntax.span)
 
     def indexed_call(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Value]:

@@ -207,9 +207,16 @@ class _Graph:
             # the other label has nothing left; summing it again adds nothing
             self.vectors.setdefault(sum(pairs[0]) - label, [])
         elif len(pairs) == 1:
+            both = self.matrices[pairs[0]] if not vectors else []
             other, into = self.ending(pairs[0], label)
             vector = m.hadamard(vectors) if vectors else m.ones("column")
-            self.add_vector(other, m.product(ONE, [], [into, vector]))
+            form = m.product(ONE, [], [into, vector])
+            if len(both) == 2:  # row sums of A.*B are the diagonal of A*B'
+                left, right = both if other < label else [m.transpose(x) for x in both]
+                form = min(
+                    _diagonal(m.product(ONE, [], [left, m.transpose(right)])), form, key=_cost
+                )
+            self.add_vector(other, form)
         else:
             (a, left), (b, right) = (self.ending(pair, label) for pair in pairs)
             middle = [m.diag(m.hadamard(vectors))] if vectors else []
@@ -272,11 +279,34 @@ def _inner(vectors: list[Matrix]) -> Matrix:
     return min(form, turned, key=lambda f: (f.cost, m.sketch(f)))
 
 
+def _cost(form: Matrix) -> int:
+    return form.cost
+
+
+def _of_diagonal(vector: Matrix) -> Matrix | None:
+    """The matrix of which the vector is the diagonal, where it is written as one."""
+    if vector.op == "call" and vector.data == "diag":
+        return vector.args[0]
+    if vector.op != "sum":
+        return None
+    terms: list[tuple[Fraction, Matrix]] = []
+    for coefficient, term in m.terms(vector):
+        own, scalars, chain = m.parts(term)
+        if term.op == "spread":
+            matrix, scalars, own = m.eye(), [term.args[0]], ONE
+        elif len(chain) == 1 and chain[0].op == "call" and chain[0].data == "diag":
+            matrix = chain[0].args[0]
+        else:
+            return None
+        terms.append((coefficient * own, m.product(ONE, scalars, [matrix])))
+    return m.sum_(terms)
+
+
 def _total(vector: Matrix) -> Matrix:
     """The sum of a vector's entries."""
     coefficient, scalars, chain = m.parts(vector)
-    if len(chain) == 1 and chain[0].op == "call" and chain[0].data == "diag":
-        total = _trace(chain[0].args[0])
+    if len(chain) == 1 and (matrix := _of_diagonal(chain[0])) is not None:
+        total = _trace(matrix)
     elif len(chain) == 2 and chain[1].op == "spread":  # the sum of all row sums
         inner = chain[0].args[0] if chain[0].op == "transpose" else chain[0]
         total = m.call("sum", [inner], "scalar")

@@ -107,7 +107,9 @@ def _value(f: Formula, args: list[Array], data: Mapping[str, Any], sizes: Mappin
         case "where":
             return np.where(args[0] != 0, args[1], args[2]) + np.zeros(shape)
         case "power":
-            return args[0] ** (int(f.data) if f.data.denominator == 1 and f.data > 0 else float(f.data))
+            return args[0] ** (
+                int(f.data) if f.data.denominator == 1 and f.data > 0 else float(f.data)
+            )
         case "pow":
             return args[0] ** args[1]
         case "matrix power":
@@ -134,9 +136,7 @@ def number(x: Fraction | int) -> Formula:
     return Formula("number", data=Fraction(x))
 
 
-def product(
-    parts: Sequence[tuple[Formula, str]], output: str, form: Any = None
-) -> Formula:
+def product(parts: Sequence[tuple[Formula, str]], output: str, form: Any = None) -> Formula:
     """The contraction of formulas under letters; every output letter is in some part."""
     dims = {a: d for f, own in parts for a, d in zip(own, f.dims, strict=True)}
     labels = tuple(own for _, own in parts)
@@ -423,7 +423,9 @@ class Printer:
                 axes = self.fresh(avoid, f.rank)
                 part = self.entry(f, axes, avoid | set(axes), top=True)
                 return Text(f"{part.text} -> [{','.join(axes)}]", ARROW) if axes else part
-        args = [self.whole(a, avoid, known=k) for a, k in zip(f.args, settled(f, known), strict=True)]
+        args = [
+            self.whole(a, avoid, known=k) for a, k in zip(f.args, settled(f, known), strict=True)
+        ]
         return self.pointwise(f, args, entries=False)
 
     def row(self, f: Formula, avoid: frozenset[str]) -> Text:
@@ -446,7 +448,11 @@ class Printer:
         sure = dict(zip(args, settled(f, known), strict=True))
         match f.form:
             case "scale":
-                order = list(args) if self.notation != "mixed" or self.draw(2) == 0 else list(args[::-1])
+                order = (
+                    list(args)
+                    if self.notation != "mixed" or self.draw(2) == 0
+                    else list(args[::-1])
+                )
                 return self.join([(a, False) for a in order], avoid, sure)
             case "chain", left, turns, right:
                 flags = [*([True] if left else []), *turns, *([False] if right else [])]
@@ -489,7 +495,13 @@ class Printer:
         parts = []
         for k, (f, turned) in enumerate(factors):
             operator = "*"
-            if k and f.kind == "power" and f.data == -1 and (dot or not f.rank) and f not in self.defined:
+            if (
+                k
+                and f.kind == "power"
+                and f.data == -1
+                and (dot or not f.rank)
+                and f not in self.defined
+            ):
                 operator, f = "/", f.args[0]
             if turned and f.rank == 1:
                 part = self.row(f, avoid)
@@ -551,7 +563,9 @@ class Printer:
         if Fraction(str(decimal)) != x or self.maybe(3):
             return Text(f"{x.numerator}/{x.denominator}", PRODUCT)
         if self.maybe(4):
-            return Text(f"{decimal * 10!r}e-1" if Fraction(str(decimal * 10)) == 10 * x else str(decimal))
+            return Text(
+                f"{decimal * 10!r}e-1" if Fraction(str(decimal * 10)) == 10 * x else str(decimal)
+            )
         return Text(str(decimal).removeprefix("0") if self.maybe(3) else str(decimal))
 
     # entries
@@ -643,7 +657,9 @@ class Printer:
             else:
                 shown += "*" * bool(shown) + self.fit(part, SIGNED if shown else PRODUCT)
         explicit = [n for n in summed if counts[n] < 2 or n in needs or self.maybe(4)]
-        result = Text(shown, PRODUCT if len(order) > 1 or "/" in shown else SIGNED, counts, needs, names)
+        result = Text(
+            shown, PRODUCT if len(order) > 1 or "/" in shown else SIGNED, counts, needs, names
+        )
         counts = Counter({n: c for n, c in counts.items() if n not in summed})
         if not explicit:
             return Text(result.text, result.place, counts, needs, names)
@@ -661,7 +677,9 @@ class Printer:
         for name in new:
             del counts[name]
         word = "sum" if f.kind == "total" else "mean"
-        return Text(f"{word}[{','.join(new)}]({part.text})", ATOM, counts, needs - set(new), part.names)
+        return Text(
+            f"{word}[{','.join(new)}]({part.text})", ATOM, counts, needs - set(new), part.names
+        )
 
     def batch(self, f: Formula, axes: Sequence[str], avoid: frozenset[str]) -> Text:
         x, a, b = f.args
@@ -669,7 +687,9 @@ class Printer:
         second = self.whole(a, avoid | first.names)
         third = self.whole(b, avoid)
         names = first.names | second.names | third.names
-        shown = f"{self.fit(first, PRODUCT)}*{self.fit(second, SIGNED)} + {self.fit(third, PRODUCT)}"
+        shown = (
+            f"{self.fit(first, PRODUCT)}*{self.fit(second, SIGNED)} + {self.fit(third, PRODUCT)}"
+        )
         counts, needs = closed(first)
         part = self.at(Text(f"{f.data}({shown})"), axes[1:])
         return Text(part.text, ATOM, counts + part.counts, needs, names)
@@ -697,7 +717,9 @@ class Printer:
                     return self.call("sqrt", args)
                 exponent = self.fit(self.literal(f.data), SIGNED if f.data < 0 else ATOM)
                 operator = "." * (bool(dot) or self.maybe(6)) + "^"
-                return Text(self.fit(part, ATOM) + operator + exponent, POSTFIX, counts, needs, names)
+                return Text(
+                    self.fit(part, ATOM) + operator + exponent, POSTFIX, counts, needs, names
+                )
             case "pow":
                 operator = (dot or "." * self.maybe(6)) + "^"
                 left, right = (self.fit(a, ATOM) for a in args)
