@@ -16,37 +16,84 @@ from typing import TYPE_CHECKING, Any
 
 from tensorcalc._version import __version__ as __version__
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the same names for type checkers; `as` says that they are exported
+    from collections.abc import Callable
+
     from tensorcalc.api import (
-        compile,
-        diff,
-        einsum,
-        grad,
-        hadamard,
-        hessian,
-        hvp,
-        jacobian,
-        jvp,
-        matrix,
-        parse,
-        scalar,
-        tensor,
-        value_and_grad,
-        vector,
-        vjp,
+        compile as compile,
+        diff as diff,
+        einsum as einsum,
+        grad as grad,
+        hadamard as hadamard,
+        hessian as hessian,
+        hvp as hvp,
+        jacobian as jacobian,
+        jvp as jvp,
+        matrix as matrix,
+        parse as parse,
+        scalar as scalar,
+        tensor as tensor,
+        value_and_grad as value_and_grad,
+        vector as vector,
+        vjp as vjp,
     )
     from tensorcalc.errors import (
-        DomainError,
-        IndexNotationError,
-        LimitError,
-        ParseError,
-        ShapeError,
-        TensorcalcError,
-        UnknownNameError,
+        DomainError as DomainError,
+        IndexNotationError as IndexNotationError,
+        LimitError as LimitError,
+        ParseError as ParseError,
+        ShapeError as ShapeError,
+        TensorcalcError as TensorcalcError,
+        UnknownNameError as UnknownNameError,
     )
-    from tensorcalc.expression import Expr
-    from tensorcalc.kernel import Kernel
-    from tensorcalc.limits import Limits, limits
+    from tensorcalc.expression import Expr as Expr
+    from tensorcalc.kernel import Kernel as Kernel
+    from tensorcalc.limits import (
+        Limits as Limits,
+        limits as limits,
+    )
+
+    exp: Callable[..., Expr]
+    log: Callable[..., Expr]
+    log1p: Callable[..., Expr]
+    expm1: Callable[..., Expr]
+    abs: Callable[..., Expr]
+    sign: Callable[..., Expr]
+    sin: Callable[..., Expr]
+    cos: Callable[..., Expr]
+    tan: Callable[..., Expr]
+    arcsin: Callable[..., Expr]
+    arccos: Callable[..., Expr]
+    arctan: Callable[..., Expr]
+    sinh: Callable[..., Expr]
+    cosh: Callable[..., Expr]
+    tanh: Callable[..., Expr]
+    sigmoid: Callable[..., Expr]
+    softplus: Callable[..., Expr]
+    relu: Callable[..., Expr]
+    erf: Callable[..., Expr]
+    lgamma: Callable[..., Expr]
+    digamma: Callable[..., Expr]
+    polygamma: Callable[..., Expr]
+    max: Callable[..., Expr]
+    min: Callable[..., Expr]
+    where: Callable[..., Expr]
+    sqrt: Callable[..., Expr]
+    sum: Callable[..., Expr]
+    mean: Callable[..., Expr]
+    tr: Callable[..., Expr]
+    diag: Callable[..., Expr]
+    norm1: Callable[..., Expr]
+    norm2: Callable[..., Expr]
+    normF: Callable[..., Expr]
+    inv: Callable[..., Expr]
+    det: Callable[..., Expr]
+    logdet: Callable[..., Expr]
+    outer: Callable[..., Expr]
+    rows: Callable[..., Expr]
+    cols: Callable[..., Expr]
+    len: Callable[..., Expr]
+    eye: Callable[..., Expr]
 
 _HOMES = {
     "api": (

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from fractions import Fraction
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,17 @@ def to_float(value: Fraction) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
-def as_array(name: str, value: object) -> Array:
+def as_array(name: str, value: object, turned: float = inf) -> Array:
     """The value as a native, C-contiguous float32 or float64 array; a copy only if it must be.
 
     Python numbers and integers become float64. What has no meaning as a real number is refused.
+    An array in Fortran's order of at least `turned` bytes stays as it is.
     """
     if isinstance(value, np.ma.MaskedArray):
         raise DomainError(f"{quote(name)} is a masked array", hint="fill it: use value.filled(0)")
     try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
+        array = np.asarray(float(value) if type(value) is int else value)
+    except (ValueError, TypeError, OverflowError) as error:
         raise DomainError(f"{quote(name)} cannot be read as an array: {error}") from None
     kind = array.dtype.kind
     if kind not in "biuf" or array.dtype.itemsize > 8:
@@ -51,6 +53,9 @@ def as_array(name: str, value: object) -> Array:
         raise DomainError(f"{quote(name)} is {what}", hint="real numbers are needed, as float64")
     single = array.dtype == np.float32 or array.dtype == np.float16
     target = FLOATS[0] if single else FLOATS[1]
+    fortran = array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous
+    if fortran and array.size * target.itemsize >= turned:
+        return np.require(array, target, ["F_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
     return np.require(array, target, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
 
 
@@ -99,7 +104,7 @@ def bind_sizes(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> 
             )
         axes += [(name, k, dim, shape[k]) for k, dim in enumerate(variable.dims)]
     sizes: dict[str, int] = {}
-    told: dict[str, str] = {}
+    told: dict[str, tuple[str, int]] = {}
     progress = True
     while progress:
         progress = False
@@ -112,7 +117,7 @@ def bind_sizes(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> 
                 known *= sizes.get(n, 1)
             if known and extent % known == 0:
                 sizes[unknown[0]] = extent // known
-                told[unknown[0]] = f"axis {axis} of {name}"
+                told[unknown[0]] = name, axis
                 progress = True
     for name, axis, dim, extent in axes:
         if any(n not in sizes for n in dim.names):
@@ -121,22 +126,31 @@ def bind_sizes(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> 
                 known *= sizes.get(n, 1)
             if known and extent % known == 0:
                 continue
+            reason = "" if dim.is_inferred else f" as its size {dim} must be"
             raise ShapeError(
-                f"axis {axis} of {name} has size {extent}, which is no multiple of {known} "
-                f"as its size {dim} must be"
+                f"axis {axis} of {name} has size {extent}, which is no multiple of {known}{reason}"
             )
         if dim.value(sizes) != extent:
-            raise ShapeError(_mismatch(name, axis, dim, extent, sizes, told))
+            text = f"axis {axis} of {name} has size {extent}, but {dim.value(sizes)} is needed"
+            sources = ", ".join(
+                f"there are {sizes[n]} {_entries(*told[n], variables)}"
+                if "." in n
+                else f"{n} is {sizes[n]} from axis {told[n][1]} of {told[n][0]}"
+                for n in dict.fromkeys(dim.names)
+            )
+            raise ShapeError(f"{text} ({sources})" if sources else text)
     return sizes
 
 
-def _mismatch(
-    name: str, axis: int, dim: Dim, extent: int, sizes: dict[str, int], told: dict[str, str]
-) -> str:
-    """One sentence that names the variable, the axis, and both sizes."""
-    sources = ", ".join(f"{n} is {sizes[n]} from {told[n]}" for n in dict.fromkeys(dim.names))
-    text = f"axis {axis} of {name} has size {extent}, but {dim.value(sizes)} is needed"
-    return f"{text} ({sources})" if sources else text
+def _entries(name: str, axis: int, variables: Mapping[str, Variable]) -> str:
+    """What an axis counts. The name of an inferred size, such as ``A.1``, is not for the user.
+
+    >>> _entries("x", 0, {"x": Variable.of("x", (Dim.of("x.0"),))})
+    'entries of x'
+    """
+    words = {1: ("entries",), 2: ("rows", "columns")}
+    rank = variables[name].rank if name in variables else 0
+    return f"{words[rank][axis] if rank in words else f'entries along axis {axis}'} of {name}"
 
 
 def all_dims(node: Node) -> list[Dim]:
@@ -147,11 +161,17 @@ def all_dims(node: Node) -> list[Dim]:
 
 def check_nodes(roots: Iterable[Node], sizes: Mapping[str, int]) -> None:
     """Refuse sizes that are unknown, positions beyond an axis, and matrices that are not square."""
-    for node in postorder(roots):
+    order = postorder(roots)
+    known = {node.name: node for node in order if isinstance(node, Variable)}
+    for node in order:
         for name in (name for dim in all_dims(node) for name in dim.names):
             if name not in sizes:
+                owner, inferred, axis = name.rpartition(".")
+                what = (
+                    f"number of {_entries(owner, int(axis), known)}" if inferred else f"size {name}"
+                )
                 raise ShapeError(
-                    f"the size {name} cannot be told from the shapes of the values",
+                    f"the {what} cannot be told from the shapes of the values",
                     hint="pass also the variables that have an axis of this size",
                 )
         if isinstance(node, Basis) and node.position >= node.dims[0].value(sizes):

@@ -350,7 +350,7 @@ def _diagonal(root: Node, labels: Labels) -> Factor:
     axes = tuple([places[label] for label in labels])
     done: dict[Node, Node] = {}
     for node in _inside(root):
-        if isinstance(node, Add | Map):
+        if isinstance(node, Add | Map) and node.operands:
             done[node] = rebuild(node, tuple([done[operand] for operand in node.operands]))
         else:
             sizes = [node.dims[axes.index(place)] for place in range(len(places))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -36,7 +36,7 @@ def contract_arrays(equation: str, operands: Sequence[Any]) -> np.ndarray[Any, A
 @lru_cache(maxsize=MAX_KERNELS)
 def _kernel(equation: str, ranks: tuple[int, ...]) -> Kernel:
     labels, output = parse_einsum(equation, ranks)
-    dims = {label: Dim.of(label) for own in labels for label in own}
+    dims: dict[Hashable, Dim] = {label: Dim.of(label) for own in labels for label in own}
     variables = [
         Variable.of(f"operand{k}", tuple(dims[label] for label in own))
         for k, own in enumerate(labels)

@@ -58,9 +58,7 @@ def jvp(output: Node, tangents: Mapping[Variable, Node], extra: Dims = ()) -> No
 
     A tangent has the dims of its variable, then `extra`; so has the result.
     """
-    found: dict[Node, Node] = {}
-    for variable, tangent in tangents.items():
-        found[variable] = tangent
+    found: dict[Node, Node] = dict(tangents.items())
     trailing: list[Hashable] = [("extra", k) for k in range(len(extra))]
     for node in postorder([output]):
         if isinstance(node, Variable) or not any(o in found for o in node.operands):

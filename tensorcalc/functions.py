@@ -91,10 +91,10 @@ FUNCTIONS: dict[str, Function] = {
         r"\min\left({0}, {1}\right)",
     ),
     # comparisons are 1 where true, else 0
-    "lt": Function(("0", "0"), "({0} < {1}) * 1.0", "{0} < {1}"),
-    "le": Function(("0", "0"), "({0} <= {1}) * 1.0", r"{0} \le {1}"),
-    "gt": Function(("0", "0"), "({0} > {1}) * 1.0", "{0} > {1}"),
-    "ge": Function(("0", "0"), "({0} >= {1}) * 1.0", r"{0} \ge {1}"),
+    "lt": Function(("0", "0"), "1.0 * ({0} < {1})", "{0} < {1}"),
+    "le": Function(("0", "0"), "1.0 * ({0} <= {1})", r"{0} \le {1}"),
+    "gt": Function(("0", "0"), "1.0 * ({0} > {1})", "{0} > {1}"),
+    "ge": Function(("0", "0"), "1.0 * ({0} >= {1})", r"{0} \ge {1}"),
     "where": Function(
         ("0", "where(x, 1, 0)", "where(x, 0, 1)"),
         "np.where(({0}) != 0, {1}, {2})",

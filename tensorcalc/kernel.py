@@ -8,7 +8,8 @@ text is new. Calls may come from many threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +33,41 @@ from tensorcalc.interpret import evaluate
 from tensorcalc.ir import Node, Variable
 from tensorcalc.plan import plan
 from tensorcalc.plan.program import Program, ProgramTooLongError
+from tensorcalc.plan.turn import reverse, turn
 from tensorcalc.traverse import postorder, variables as variables_of
 
 SINGLE, DOUBLE = FLOATS
-MAX_ENTRIES = 512  # shape tuples remembered per kernel
+MAX_ENTRIES = 512  # kinds of arguments remembered per kernel
+MIN_TURNED = 1 << 20  # bytes; a smaller array in Fortran's order is copied rather than compiled for
 NOMINAL = 100  # the number of every size for a plan that is asked for before the first call
+
+ndarray = np.ndarray  # what is looked up in every call
+Convert = Callable[[Any], Any]
+Pick = Callable[[Any], tuple[Any, ...]]
+
+# a value of rank 0 of these types needs no check once one has passed
+NUMBERS = (int, float, np.float32, np.float64, np.ndarray)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a program is planned for; `turned` are arrays in Fortran's order, given transposed."""
+
+    given: tuple[str, ...]
+    sizes: Mapping[str, int]
+    dtype: np.dtype[Any]
+    turned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What runs for one tuple of shapes; `picks` are the places of its arguments."""
+    """What runs in one case."""
 
     run: Callable[..., tuple[Any, ...]]
-    picks: tuple[int, ...]
-    finish: tuple[tuple[int, type | None, bool], ...]  # result, scalar type, copy
+    pick: Pick | None  # its arguments among the values; None: all
+    changes: tuple[tuple[int, Convert], ...]  # of which arguments, before the run
+    finish: tuple[tuple[str, int, Convert | None], ...]  # name, place, and what comes after the run
+    case: Case
     program: Program | None
     source: Source | None
 
@@ -76,10 +98,12 @@ class Kernel:
         self._outputs = dict(outputs)
         self._variables = {**variables, **variables_of(*outputs.values())}
         self._names = tuple(self._variables)
+        self._named = _picker(self._names)
         self._needed = frozenset(variables_of(*outputs.values()))
         self._single = single
         self._formula = formula
-        self._entries: dict[tuple[object, ...], Entry] = {}
+        self._entries: dict[tuple[object, ...], Entry] = {}  # by what is seen at a glance
+        self._planned: dict[tuple[object, ...], Entry] = {}  # by what matters
         self._last: Entry | None = None
 
     @property
@@ -87,37 +111,39 @@ class Kernel:
         """What the kernel takes, in order."""
         return dict(self._variables)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        values: Sequence[Any]
         if args or len(kwargs) != len(self._names):
             values = self._ordered(args, kwargs)
         else:
             try:
-                values = [kwargs[name] for name in self._names]
+                values = self._named(kwargs)
             except KeyError:
                 values = self._ordered(args, kwargs)
-        key = _key(values)
-        if key is None:
-            values = self._converted(values)
-            key = _key(values)
-        entry = self._entries.get(key)  # type: ignore[arg-type]
+        key = tuple(
+            [(v.shape, v.dtype, v.flags.num) if type(v) is ndarray else type(v) for v in values]
+        )
+        entry = self._entries.get(key)
         if entry is None:
-            entry = self._prepare(values)
-            if len(self._entries) >= MAX_ENTRIES:
-                self._entries.clear()
-            self._entries[key] = entry  # type: ignore[index]
+            entry, values = self._enter(key, values)
         self._last = entry
-        found = entry.run(*[values[k] for k in entry.picks])
-        results = []
-        for k, scalar, duplicate in entry.finish:
-            result = found[k]
-            if scalar is not None:
-                result = scalar(result)
-            elif duplicate:
-                result = result.copy()
-            results.append(result)
-        if self._single:
-            return results[0]
-        return dict(zip(self._outputs, results, strict=True))
+        arguments = values if entry.pick is None else entry.pick(values)
+        if entry.changes:
+            arguments = list(arguments)
+            try:
+                for place, change in entry.changes:
+                    arguments[place] = change(arguments[place])
+            except OverflowError:  # an integer beyond every float
+                self._converted(values)  # refused there
+                raise
+        found = entry.run(*arguments)
+        results = {}
+        for name, place, convert in entry.finish:
+            result = found[place]
+            if convert is not None:
+                result = convert(result)
+            results[name] = result
+        return result if self._single else results
 
     def _ordered(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the variables; None for one that is not needed."""
@@ -134,66 +160,105 @@ class Kernel:
         check_names(self._variables, values, (n for n in self._names if n in self._needed))
         return [values.get(name) for name in self._names]
 
+    def _enter(self, key: tuple[object, ...], values: Sequence[Any]) -> tuple[Entry, Sequence[Any]]:
+        """The entry for values of a kind not met before, and the values as it takes them."""
+        arrays = self._converted(values)
+        turned = [array is not None and not array.flags.c_contiguous for array in arrays]
+        parts = [
+            array if array is None else (array.shape, array.dtype, turn)
+            for array, turn in zip(arrays, turned, strict=True)
+        ]
+        entry = self._planned.get(tuple(parts))
+        if entry is None:
+            names = [name for name, turn in zip(self._names, turned, strict=True) if turn]
+            entry = self._prepare(arrays, frozenset(names))
+            _remember(self._planned, tuple(parts), entry)
+        checked = [
+            value is array or (type(value) in NUMBERS and array.ndim == 0)
+            for value, array in zip(values, arrays, strict=True)
+        ]
+        if all(checked):
+            _remember(self._entries, key, entry)
+        return entry, arrays
+
     def _converted(self, values: Sequence[Any]) -> list[Any]:
-        """Every value as what a kernel takes: contiguous arrays of one float type, and floats."""
+        """Every value as an array of one float type, contiguous or large and in Fortran's order."""
         given = [k for k, value in enumerate(values) if value is not None]
         for k, value in enumerate(values):
             if value is None and self._names[k] in self._needed:
                 as_array(self._names[k], value)  # refused there
-        arrays = {k: as_array(self._names[k], values[k]) for k in given}
+        arrays = {k: as_array(self._names[k], values[k], MIN_TURNED) for k in given}
         dtype = common_dtype([values[k] for k in given], arrays.values())
         result: list[Any] = [None] * len(values)
         for k, array in arrays.items():
-            array = array.astype(dtype, copy=False)
-            result[k] = array if array.ndim else (float(array) if dtype == DOUBLE else array[()])
+            result[k] = array.astype(dtype, copy=False)
         return result
 
-    def _prepare(self, values: Sequence[Any]) -> Entry:
+    def _prepare(self, values: Sequence[Any], turned: frozenset[str]) -> Entry:
         """Check the shapes, plan, and compile what is not compiled yet."""
         given = {n: v for n, v in zip(self._names, values, strict=True) if v is not None}
         sizes = bind_sizes(self._variables, given)
         check_nodes(self._outputs.values(), sizes)
-        dtype = SINGLE if any(_is_single(value) for value in given.values()) else DOUBLE
-        return self._entry({n: self._variables[n] for n in given}, sizes, dtype, compiled=True)
+        dtype = SINGLE if any(value.dtype == SINGLE for value in given.values()) else DOUBLE
+        return self._entry(Case(tuple(given), sizes, dtype, turned), compiled=True)
 
-    def _entry(
-        self,
-        given: Mapping[str, Variable],
-        sizes: Mapping[str, int],
-        dtype: np.dtype[Any],
-        compiled: bool,
-    ) -> Entry:
+    def _entry(self, case: Case, *, compiled: bool) -> Entry:
+        given = {name: self._variables[name] for name in case.given}
+        outputs = self._outputs
+        if case.turned:
+            given = {n: reverse(v) if n in case.turned else v for n, v in given.items()}
+            nodes = turn(list(outputs.values()), case.turned)
+            outputs = dict(zip(outputs, nodes, strict=True))
         try:
-            program = plan(self._outputs, sizes, given, dtype.itemsize)
+            program = plan(outputs, case.sizes, given, case.dtype.itemsize)
         except ProgramTooLongError:
-            return self._interpreted(given, sizes, dtype)
+            return self._interpreted(case)
         if compiled:
-            text, run = emit(program, dtype.name)
+            text, run = emit(program, case.dtype.name)
         else:
-            text, run = source(program, dtype.name), _never
-        picks = tuple([self._names.index(str(b.variable)) for b in program.arguments])
+            text, run = source(program, case.dtype.name), _never
+        if program.passed:
+            run = _with_memory(run, program, case.dtype)
         names = [buffer.name for buffer in program.results]
-        finish = []
-        for k, name in enumerate(program.outputs):
+        finish: list[tuple[str, int, Convert | None]] = []
+        for k, (output, name) in enumerate(zip(outputs, program.outputs, strict=True)):
             place = names.index(name)
-            scalar = dtype.type if not program.results[place].extents else None
-            finish.append((place, scalar, name in program.outputs[:k]))
-        return Entry(run, picks, tuple(finish), program, text)
+            is_array = bool(program.results[place].extents)
+            again = np.copy if name in program.outputs[:k] else None
+            finish.append((output, place, again if is_array else case.dtype.type))
+        arguments = [str(buffer.variable) for buffer in program.arguments]
+        pick, changes = self._passing(arguments, case)
+        return Entry(run, pick, changes, tuple(finish), case, program, text)
 
-    def _interpreted(
-        self, given: Mapping[str, Variable], sizes: Mapping[str, int], dtype: np.dtype[Any]
-    ) -> Entry:
+    def _interpreted(self, case: Case) -> Entry:
         """An entry that runs NumPy: for a formula that is too long to compile."""
         nodes = list(self._outputs.values())
-        names = list(given)
 
         def run(*values: Any) -> tuple[Array, ...]:
-            arrays = {n: np.asarray(v) for n, v in zip(names, values, strict=True)}
-            return tuple(evaluate(nodes, arrays, sizes, dtype))
+            arrays = {n: np.asarray(v) for n, v in zip(case.given, values, strict=True)}
+            return tuple(evaluate(nodes, arrays, case.sizes, case.dtype))
 
-        finish = [(k, None if node.rank else dtype.type, False) for k, node in enumerate(nodes)]
-        picks = tuple([self._names.index(name) for name in names])
-        return Entry(run, picks, tuple(finish), None, None)
+        finish = [
+            (name, k, None if node.rank else case.dtype.type)
+            for k, (name, node) in enumerate(self._outputs.items())
+        ]
+        pick, changes = self._passing(case.given, replace(case, turned=frozenset()))
+        return Entry(run, pick, changes, tuple(finish), case, None, None)
+
+    def _passing(
+        self, arguments: Sequence[str], case: Case
+    ) -> tuple[Pick | None, tuple[tuple[int, Convert], ...]]:
+        """How a program's arguments are picked out of the values, and changed."""
+        places = [self._names.index(name) for name in arguments]
+        number: Convert = float if case.dtype == DOUBLE else case.dtype.type
+        changes: list[tuple[int, Convert]] = []
+        for k, name in enumerate(arguments):
+            if not self._variables[name].rank:
+                changes.append((k, number))
+            elif name in case.turned:
+                changes.append((k, np.transpose))
+        everything = places == list(range(len(self._names)))
+        return None if everything else _picker(places), tuple(changes)
 
     def _shown(self) -> Entry:
         """The entry of the last call; before the first one, a plan for nominal sizes."""
@@ -202,7 +267,7 @@ class Kernel:
         nodes = [*self._outputs.values(), *self._variables.values()]
         dims = [dim for node in postorder(nodes) for dim in all_dims(node)]
         sizes = {name: NOMINAL for dim in dims for name in dim.names}
-        return self._entry(self._variables, sizes, DOUBLE, compiled=False)
+        return self._entry(Case(self._names, sizes, DOUBLE), compiled=False)
 
     @property
     def source(self) -> str:
@@ -217,20 +282,19 @@ class Kernel:
 
     def save(self, path: str | Path) -> None:
         """Write a module with the last call's kernel that needs only NumPy, SciPy and Numba."""
-        from tensorcalc.emit.cache import write
-
-        shown = self._shown()
-        if shown.source is None or shown.program is None:
+        case = replace(self._shown().case, turned=frozenset())
+        entry = self._entry(case, compiled=False)
+        if entry.program is None:
             raise TensorcalcError("the formula is too long to compile, so there is no module")
         text = standalone(
-            shown.source,
+            source(entry.program, case.dtype.name, allocate=True),
             self._formula,
-            [str(buffer.variable) for buffer in shown.program.arguments],
+            [str(buffer.variable) for buffer in entry.program.arguments],
             {name: variable.dims for name, variable in self._variables.items()},
             [""] if self._single else list(self._outputs),
-            [place for place, _, _ in shown.finish],
+            [place for _, place, _ in entry.finish],
         )
-        write(Path(path), text)
+        Path(path).write_text(text, encoding="utf-8")
 
     def __repr__(self) -> str:
         return f"<Kernel of {', '.join(self._outputs)}({', '.join(self._names)})>"
@@ -240,40 +304,26 @@ def _never(*values: Any) -> tuple[Any, ...]:
     raise AssertionError("this program was only planned")
 
 
-def _is_single(value: Any) -> bool:
-    return getattr(value, "dtype", None) == SINGLE
+def _picker(keys: Sequence[Any]) -> Pick:
+    """A function that gives the items of these keys, as a tuple."""
+    if len(keys) > 1:
+        return itemgetter(*keys)
+    return lambda values: tuple([values[key] for key in keys])
 
 
-def _key(values: Sequence[Any]) -> tuple[object, ...] | None:
-    """What chooses the program, if every value is as kernels take it; None if one is not."""
-    parts: list[object] = []
-    single = double = False
-    for value in values:
-        kind = type(value)
-        if kind is np.ndarray:
-            dtype = value.dtype
-            flags = value.flags
-            shape = value.shape
-            if dtype is DOUBLE:
-                double = True
-            elif dtype is SINGLE:
-                single = True
-            else:
-                return None
-            if not (shape and flags.c_contiguous and flags.aligned):
-                return None
-            parts.append(shape)
-        elif kind is float:
-            double = True
-            parts.append(float)
-        elif kind is np.float32:
-            single = True
-            parts.append(float)
-        elif value is None:
-            parts.append(None)
-        else:
-            return None
-    if single and double:
-        return None
-    parts.append(single)
-    return tuple(parts)
+def _remember(entries: dict[tuple[object, ...], Entry], key: tuple[object, ...], e: Entry) -> None:
+    if len(entries) >= MAX_ENTRIES:
+        entries.clear()
+    entries[key] = e
+
+
+def _with_memory(
+    run: Callable[..., tuple[Any, ...]], program: Program, dtype: np.dtype[Any]
+) -> Callable[..., tuple[Any, ...]]:
+    """The function of the arguments alone: large buffers are allocated here, in large pages."""
+    makers = [(np.zeros if b.zero else np.empty, b.shape) for b in program.passed]
+
+    def with_memory(*arguments: Any) -> tuple[Any, ...]:
+        return run(*arguments, *[make(shape, dtype) for make, shape in makers])
+
+    return with_memory

@@ -3,8 +3,8 @@
 They choose numerically stable forms before anything is differentiated, so that derivatives are
 derived from the stable form. ``x`` stands for anything; in a sum it stands for all terms that
 nothing else matches, and a sum may match up to its sign. Each rule is tried at every node, in this
-order; the first that matches wins. Sources: Mächler, "Accurately computing log(1 − exp(−|a|))" (2012); Higham, "Accuracy and
-Stability of Numerical Algorithms", 2nd ed., section 1.14.
+order; the first that matches wins. Sources: Mächler, "Accurately computing log(1 − exp(−|a|))"
+(2012); Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 1.14.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """IR -> IR in normal form: nested sums and products flattened, stable forms chosen.
 
 A sum inside a sum and a product inside a product are opened when nothing else uses them, or when
-they are small (`canonical.SMALL`), so that opt_einsum plans whole contractions while large shared parts stay
-shared. Constructors (`canonical.py`) do the rest. The pass runs until nothing changes.
+they are small (`canonical.SMALL`), so that opt_einsum plans whole contractions while large shared
+parts stay shared. Constructors (`canonical.py`) do the rest. The pass runs until nothing changes.
 """
 
 from __future__ import annotations
@@ -78,6 +78,11 @@ def _opens(old: Node, new: Node, counts: dict[Node, int]) -> bool:
     return counts.get(old, 1) == 1 or len(new.operands) <= canonical.SMALL
 
 
+def _is_wide(inner: Einsum, outer: Einsum) -> bool:
+    """Whether a product that sums nothing has more axes than the one it stands in."""
+    return len(inner.sizes) == inner.rank > outer.rank
+
+
 def _open_sum(
     node: Add, done: dict[Node, Node], counts: dict[Node, int], absorbed: set[Node]
 ) -> Node:
@@ -133,7 +138,7 @@ def _open_product(
         if isinstance(new, Add) and len(new.operands) == 1:
             coefficient *= new.coefficients[0]
             new = new.operands[0]
-        if isinstance(new, Einsum) and _opens(old, new, counts):
+        if isinstance(new, Einsum) and (_opens(old, new, counts) or _is_wide(new, node)):
             factors += canonical.expand(new, labels, live)
             changed = True
         else:

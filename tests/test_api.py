@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -28,10 +31,16 @@ def test_lists_of_names_give_dicts() -> None:
     gradients = tc.grad("U : matrix(m, k); V : matrix(n, k); T : matrix(m, n); " + f, ["U", "V"])
     assert list(gradients) == ["U", "V"]
     for name, gradient in gradients.items():
-        assert gradient == tc.diff("U : matrix(m, k); V : matrix(n, k); T : matrix(m, n); " + f, name)
+        assert gradient == tc.diff(
+            "U : matrix(m, k); V : matrix(n, k); T : matrix(m, n); " + f, name
+        )
     products = tc.hvp("x'*A*y", ["x", "y"], ["u", "v"])
     assert (str(products["x"]), str(products["y"])) == ("A*v", "A'*u")
-    assert str(tc.jvp("x'*y", ["x", "y"], ["u", "v"])) in ("u'*y + v'*x", "u'*y + x'*v", "x'*v + y'*u")
+    assert str(tc.jvp("x'*y", ["x", "y"], ["u", "v"])) in (
+        "u'*y + v'*x",
+        "u'*y + x'*v",
+        "x'*v + y'*u",
+    )
     pulled = tc.vjp("x*y'", ["x", "y"], "W")
     assert (str(pulled["x"]), str(pulled["y"])) == ("W*y", "W'*x")
 
@@ -59,7 +68,12 @@ def test_unused_and_unknown_variables() -> None:
 
 def test_gradients_are_of_scalars() -> None:
     """Everything else is told to use a Jacobian."""
-    for call in (lambda: tc.grad("A*x", "x"), lambda: tc.hessian("A*x", "x"), lambda: tc.hvp("x", "x", "v")):
+    calls: list[Callable[[], tc.Expr]] = [
+        lambda: tc.grad("A*x", "x"),
+        lambda: tc.hessian("A*x", "x"),
+        lambda: tc.hvp("x", "x", "v"),
+    ]
+    for call in calls:
         with pytest.raises(ShapeError, match="a gradient is that of a scalar"):
             call()
 
@@ -118,6 +132,23 @@ def test_public_names() -> None:
         tc.nonsense  # noqa: B018
 
 
+def test_type_checkers_see_the_public_names() -> None:
+    """The block for type checkers exports all of `__all__`, from the modules that run time uses."""
+    tree = ast.parse(Path(tc.__file__).read_text())
+    (block,) = (n for n in tree.body if isinstance(n, ast.If))
+    seen: dict[str, str] = {"__version__": "tensorcalc._version"}
+    for statement in block.body:
+        match statement:
+            case ast.ImportFrom(module=str(module)) if module.startswith("tensorcalc"):
+                assert all(alias.asname == alias.name for alias in statement.names)
+                seen.update((alias.name, module) for alias in statement.names)
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                seen[name] = "tensorcalc.expression"
+    assert set(seen) == set(tc.__all__)
+    for name, module in seen.items():
+        assert getattr(getattr(tc, name), "__module__", module) == module
+
+
 HEAVY = ("numpy", "numba", "scipy", "opt_einsum", "sympy")
 LAZY = [
     "pass",
@@ -133,13 +164,19 @@ LAZY = [
 @pytest.mark.parametrize("statement", LAZY)
 def test_symbolic_work_imports_nothing_heavy(statement: str) -> None:
     """NumPy, Numba, SciPy and opt_einsum are left alone."""
-    program = f"import sys, tensorcalc\n{statement}\nprint([m for m in {HEAVY!r} if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    program = (
+        f"import sys, tensorcalc\n{statement}\nprint([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"
 
 
 def test_submodules_do_not_hide_functions() -> None:
     """`tensorcalc.parse` is the function, also after the module was imported."""
     program = "import tensorcalc.parse, tensorcalc.limits, tensorcalc as tc\nprint(tc.parse('a'), tc.limits)"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert result.stdout.startswith("a <function")

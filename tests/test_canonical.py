@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 from tensorcalc import canonical
-from tensorcalc.canonical import add, contract, einsum, elementwise, number, ones, power, scale, zeros
+from tensorcalc.canonical import (
+    add,
+    contract,
+    einsum,
+    elementwise,
+    number,
+    ones,
+    power,
+    scale,
+    zeros,
+)
 from tensorcalc.dims import Dim
 from tensorcalc.interpret import evaluate
 from tensorcalc.ir import Add, Basis, Delta, Einsum, Map, Node, Size, Variable
@@ -38,22 +48,27 @@ def times(*factors: Node) -> Node:
     return einsum(len(dims), dims, [(f, tuple(range(len(dims)))) for f in factors])
 
 
+def linear(*terms: tuple[int | Fraction, Node]) -> Node:
+    """The linear combination of nodes of one shape."""
+    return add(terms[0][1].dims, [(Fraction(c), node) for c, node in terms])
+
+
 def plus(*terms: Node) -> Node:
     """The sum."""
-    return add(terms[0].dims, [(Fraction(1), t) for t in terms])
+    return linear(*((1, node) for node in terms))
 
 
 # what is made, what it folds to
 FOLDS: dict[str, Callable[[], tuple[Node, Node]]] = {
     # sums
     "x + x": lambda: (plus(x, x), scale(2, x)),
-    "x - x": lambda: (add((N,), [(1, x), (-1, x)]), zeros((N,))),
+    "x - x": lambda: (linear((1, x), (-1, x)), zeros((N,))),
     "x + 0": lambda: (plus(x, zeros((N,))), x),
     "x + y = y + x": lambda: (plus(x, y), plus(y, x)),
     "2*(3*x)": lambda: (scale(2, scale(3, x)), scale(6, x)),
     "1*x": lambda: (scale(1, x), x),
     "0*x": lambda: (scale(0, x), zeros((N,))),
-    "1/3*x + 2/3*x": lambda: (add((N,), [(Fraction(1, 3), x), (Fraction(2, 3), x)]), x),
+    "1/3*x + 2/3*x": lambda: (linear((Fraction(1, 3), x), (Fraction(2, 3), x)), x),
     "1 + 2": lambda: (plus(number(1), number(2)), number(3)),
     "1 - 1": lambda: (plus(number(1), number(-1)), zeros(())),
     # products
@@ -69,8 +84,8 @@ FOLDS: dict[str, Callable[[], tuple[Node, Node]]] = {
     "(2x)'*y = 2*(x'*y)": lambda: (dot(scale(2, x), y), scale(2, dot(x, y))),
     "(2x + 2y)'*y": lambda: (dot(plus(scale(2, x), scale(2, y)), y), scale(2, dot(plus(x, y), y))),
     "(y - x)'*A = -(x - y)'*A": lambda: (
-        einsum(1, [N, N], [(add((N,), [(1, y), (-1, x)]), (1,)), (A, (1, 0))]),
-        scale(-1, einsum(1, [N, N], [(add((N,), [(-1, y), (1, x)]), (1,)), (A, (1, 0))])),
+        einsum(1, [N, N], [(linear((1, y), (-1, x)), (1,)), (A, (1, 0))]),
+        scale(-1, einsum(1, [N, N], [(linear((-1, y), (1, x)), (1,)), (A, (1, 0))])),
     ),
     # transposes, deltas, unit vectors
     "A''": lambda: (einsum(2, [N, N], [(einsum(2, [N, N], [(A, (1, 0))]), (1, 0))]), A),
@@ -161,7 +176,9 @@ def test_folds(fold: Callable[[], tuple[Node, Node]]) -> None:
 
 def raw(rank: int, sizes: list[Dim], factors: list[tuple[Node, tuple[int, ...]]]) -> Node:
     """An Einsum that is not folded."""
-    return Einsum.of(rank, tuple(sizes), tuple(f for f, _ in factors), tuple(own for _, own in factors))
+    return Einsum.of(
+        rank, tuple(sizes), tuple(f for f, _ in factors), tuple(own for _, own in factors)
+    )
 
 
 PRODUCTS: list[tuple[int, list[Dim], list[tuple[Node, tuple[int, ...]]]]] = [
@@ -177,9 +194,9 @@ PRODUCTS: list[tuple[int, list[Dim], list[tuple[Node, tuple[int, ...]]]]] = [
     (1, [N, N], [(E0, (1,)), (E0, (1,)), (A, (0, 1)), (A, (0, 1))]),
     (1, [N, N], [(E1, (1,)), (x, (0,))]),
     (0, [N, N], [(scale(2, x), (0,)), (scale(-3, A), (0, 1)), (scale(HALF, y), (1,))]),
-    (1, [N, N], [(plus(x, y), (0,)), (add((N,), [(-2, x), (-2, y)]), (1,))]),
+    (1, [N, N], [(plus(x, y), (0,)), (linear((-2, x), (-2, y)), (1,))]),
     (1, [N, N], [(power(x, -1), (0,)), (x, (0,)), (A, (0, 1))]),
-    (1, [N, N], [(add((N,), [(3, EXP), (-3, ones((N,)))]), (0,)), (A, (0, 1))]),
+    (1, [N, N], [(linear((3, EXP), (-3, ones((N,)))), (0,)), (A, (0, 1))]),
     (2, [N, N, N], [(A, (0, 0)), (A, (1, 2)), (A, (2, 1))]),
     (0, [N, N], [(einsum(2, [N, N], [(x, (0,)), (y, (1,))]), (0, 1)), (A, (1, 0))]),
     (0, [N, N], [(number(2), ()), (a, ()), (power(a, -1), ()), (A, (0, 1))]),
@@ -201,12 +218,12 @@ POWERS = [power, lambda node, p: elementwise("pow", (node, number(p, node.dims))
 BASES: dict[str, Node] = {
     "x": x,
     "-x": scale(-1, x),
-    "2x + 2y": add((N,), [(2, x), (2, y)]),
-    "x - y": add((N,), [(1, x), (-1, y)]),
-    "y - x": add((N,), [(-1, x), (1, y)]),
-    "exp - 1": add((N,), [(1, EXP), (-1, ones((N,)))]),
-    "1 - exp": add((N,), [(-1, EXP), (1, ones((N,)))]),
-    "3x - 5": add((N,), [(3, x), (-5, ones((N,)))]),
+    "2x + 2y": linear((2, x), (2, y)),
+    "x - y": linear((1, x), (-1, y)),
+    "y - x": linear((-1, x), (1, y)),
+    "exp - 1": linear((1, EXP), (-1, ones((N,)))),
+    "1 - exp": linear((-1, EXP), (1, ones((N,)))),
+    "3x - 5": linear((3, x), (-5, ones((N,)))),
     "x.*y": times(x, y),
     "-2x.*y^2": scale(-2, times(x, y, y)),
     "(x^2)": power(x, 2),
@@ -228,7 +245,7 @@ def test_powers_keep_their_value(base: Node, p: Fraction | int) -> None:
 
 def test_sums_have_positive_first_terms_in_products() -> None:
     """A factor ``-(x - y)`` gives its sign away, so that equal factors of other sign meet."""
-    difference, opposite = (add((N,), [(s, x), (-s, y)]) for s in (1, -1))
+    difference, opposite = (linear((s, x), (-s, y)) for s in (1, -1))
     assert times(difference, opposite) is scale(-1, times(difference, difference))
     assert power(difference, 3) is scale(-1, power(opposite, 3))
 

@@ -108,6 +108,17 @@ def test_numpy_code_runs() -> None:
     np.testing.assert_allclose(function(A=A, x=x), (A + A.T) @ x)
 
 
+def test_greek_names() -> None:
+    """A Greek letter and its name are one wherever a name is given."""
+    assert output("diff", "λ*x'*x", "--wrt", "λ") == "x'*x"
+    for name, wrt in (("λ", "lambda"), ("lambda", "λ")):
+        data = [f"{name}=2", "x=[1,2]", "--wrt", wrt]
+        assert output("eval", "λ*x'*x", *data) == "value:\n10\ngradient lambda:\n5"
+    assert output("check", "λ*x'*x", "λ=2", "--wrt", "λ").startswith("agrees")
+    assert output("eval", "x : vector(ν); sum(x)", "x=1", "--dim", "ν=3") == "3"
+    assert run("diff", "x'*x", "--wrt", "€").exit_code == 1
+
+
 def test_assumptions_are_on_stderr() -> None:
     """What was assumed is a message, not a result."""
     result = run("diff", "x'*A*x", "--wrt", "x")

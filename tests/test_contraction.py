@@ -107,7 +107,9 @@ def test_random_graphs(seed: int) -> None:
 def test_two_regular_graphs_that_refinement_alone_cannot_tell() -> None:
     """One hexagon and two triangles look alike from every vertex; they are different nodes."""
     symmetric: list[Edge] = [(b"S", (k, (k + 1) % 6), True) for k in range(6)]
-    triangles: list[Edge] = [(b"S", (3 * t + k, 3 * t + (k + 1) % 3), True) for t in (0, 1) for k in range(3)]
+    triangles: list[Edge] = [
+        (b"S", (3 * t + k, 3 * t + (k + 1) % 3), True) for t in (0, 1) for k in range(3)
+    ]
     sizes = dict.fromkeys(range(6), "n")
     assert canonical_form(0, sizes, symmetric)[1] != canonical_form(0, sizes, triangles)[1]
 
@@ -125,7 +127,9 @@ def test_symmetric_operands_may_exchange_axes() -> None:
 
 def test_labels_of_the_form() -> None:
     """Output labels keep their numbers, summed ones are numbered from the rank without gaps."""
-    order, labels, old = canonical_form(1, {3: "n", 7: "n"}, [(b"a", (7, 3), False), (b"b", (0, 7), False)])
+    order, labels, old = canonical_form(
+        1, {3: "n", 7: "n"}, [(b"a", (7, 3), False), (b"b", (0, 7), False)]
+    )
     assert sorted(order) == [0, 1]
     assert sorted({a for own in labels for a in own}) == [0, 1, 2]
     assert old[0] == 0 and sorted(old[1:]) == [3, 7]

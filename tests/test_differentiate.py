@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,11 @@ def test_derivatives(program: str, names: str, formula: str) -> None:
 
 def _sizes(node: Node, sizes: dict[str, int]) -> dict[str, int]:
     """3 for every name of a size in the node."""
-    dims = [d for n in postorder([node]) for d in (*n.dims, *getattr(n, "sizes", ()), getattr(n, "dim", Dim(1)))]
+    dims = [
+        d
+        for n in postorder([node])
+        for d in (*n.dims, *getattr(n, "sizes", ()), getattr(n, "dim", Dim(1)))
+    ]
     return {**sizes, **{name: 3 for d in dims for name in d.names}}
 
 
@@ -116,7 +121,16 @@ NAMES = "a b x y z A X T".split()
 def point(seed: int = 5) -> dict[str, np.ndarray[Any, Any]]:
     """A random value of each variable."""
     rng = np.random.default_rng(seed)
-    shapes = {"a": (), "b": (), "x": (3,), "y": (3,), "z": (2,), "A": (3, 3), "X": (2, 3), "T": (2, 3, 3)}
+    shapes = {
+        "a": (),
+        "b": (),
+        "x": (3,),
+        "y": (3,),
+        "z": (2,),
+        "A": (3, 3),
+        "X": (2, 3),
+        "T": (2, 3, 3),
+    }
     values = {name: rng.uniform(0.2, 1.0, shape) for name, shape in shapes.items()}
     values["A"] += 2 * np.eye(3)
     return values
@@ -178,7 +192,7 @@ def test_third_derivative() -> None:
 
 
 def test_derivatives_stay_shared() -> None:
-    """f -> sin(f)*cos(f), 12 times: the derivative grows linearly with the depth (HAZARDS 2.7)."""
+    """F -> sin(f)*cos(f), 12 times: the derivative grows linearly with the depth (HAZARDS 2.7)."""
     counts = []
     for depth in (6, 12):
         f = tc.scalar("a")
@@ -198,7 +212,7 @@ def test_nonlinear_differentials_are_found_out() -> None:
     """A table entry that is not linear in its differential is our mistake."""
     hole = Variable.of("h", (N,))
     square = canonical.einsum(0, [N], [(hole, (0,)), (hole, (0,))])
-    shifted = canonical.add((N,), [(1, hole), (1, canonical.ones((N,)))])
+    shifted = canonical.add((N,), [(Fraction(1), hole), (Fraction(1), canonical.ones((N,)))])
     for wrong in (square, shifted, canonical.elementwise("exp", [hole])):
         with pytest.raises(TypeError, match="not linear"):
             list(linear_terms(wrong, hole))

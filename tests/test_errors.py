@@ -99,7 +99,7 @@ def test_attributes() -> None:
 def test_pickle() -> None:
     """Errors travel between processes whole."""
     sent = pickle.dumps(ParseError("no", Span("x", 0, 1), "yes"))
-    error = pickle.loads(sent)  # noqa: S301 - our own bytes
+    error = pickle.loads(sent)
     assert type(error) is ParseError
     assert (error.message, error.span, error.hint) == ("no", Span("x", 0, 1), "yes")
 

@@ -86,7 +86,16 @@ def test_operators_equal_text(make: Callable[[], Expr], text: str) -> None:
     assert make().node is tc.parse(D + text).node
 
 
-NUMBERS = [2, 2.0, Fraction(2), Decimal(2), np.float64(2), np.int64(2), np.float32(2), np.array(2.0)]
+NUMBERS = [
+    2,
+    2.0,
+    Fraction(2),
+    Decimal(2),
+    np.float64(2),
+    np.int64(2),
+    np.float32(2),
+    np.array(2.0),
+]
 
 
 @pytest.mark.parametrize("two", NUMBERS, ids=lambda n: type(n).__name__)
@@ -105,10 +114,17 @@ def test_floats_are_their_shortest_decimals() -> None:
     assert 0.1 * x == tc.parse(D + "0.1*x")
 
 
-@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 1j, "x", b"x", None, [1], True, np.ones(3), object()])
+@pytest.mark.parametrize(
+    "wrong", [float("nan"), float("inf"), 1j, "x", b"x", None, [1], True, np.ones(3), object()]
+)
 def test_what_is_no_number_is_an_error(wrong: Any) -> None:
     """Our own error, from either side."""
-    for operate in (lambda: x + wrong, lambda: wrong * x, lambda: x @ wrong):
+    operations: list[Callable[[], Any]] = [
+        lambda: x + wrong,
+        lambda: wrong * x,
+        lambda: x @ wrong,
+    ]
+    for operate in operations:
         with pytest.raises((TensorcalcError, TypeError)):
             operate()
     assert Expr.__array_ufunc__ is None
@@ -161,20 +177,32 @@ def test_equality_and_hash() -> None:
     """By normal form; never equal to what is no expression."""
     assert x.T @ y == y.T @ x
     assert len({x.T @ y, y.T @ x, x}) == 2
-    assert x != y and x != "x" and x != 1 and not x == None  # noqa: E711
+    assert x != y and x != "x" and x != 1 and x != None  # noqa: E711
 
 
 def test_truth_and_iteration_are_refused() -> None:
     """`0 < a < 1`, `if x > 0`, `for e in x`, `sum(x)` and `y in x` mean nothing; none may hang."""
-    for wrong in (lambda: bool(a > 0), lambda: 0 < a < 1, lambda: iter(x), lambda: y in x):
+    anything: Any = x
+    attempts: list[Callable[[], Any]] = [
+        lambda: bool(a > 0),
+        lambda: 0 < a < 1,
+        lambda: iter(anything),
+        lambda: y in anything,
+    ]
+    for attempt in attempts:
         with pytest.raises(TypeError):
-            wrong()
+            attempt()
 
 
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
 def test_copies_are_the_same_node(again: Callable[[Expr], Expr]) -> None:
     """Copy and pickle keep node, variables and axes."""
-    samples = [make() for make, _ in OPERATORS] + [tc.diff(D + "x'*A*x", "x"), tc.parse("S*x", S="spd(n)")]
+    samples = [make() for make, _ in OPERATORS] + [
+        tc.diff(D + "x'*A*x", "x"),
+        tc.parse("S*x", S="spd(n)"),
+    ]
     for expression in samples:
         twin = again(expression)
         assert twin == expression and twin.node is expression.node
@@ -224,8 +252,10 @@ def test_evaluate() -> None:
     """NumPy arrays and lists in, an array out; also sizes of variables that dropped out."""
     assert (x.T @ y).evaluate(x=[1, 2], y=[3, 4]) == 11
     np.testing.assert_array_equal(tc.diff("sum(x)", "x").evaluate(x=np.zeros(3)), np.ones(3))
-    np.testing.assert_array_equal(tc.diff(D + "a*b", "x").evaluate(a=1, b=2, x=np.ones(2)), np.zeros(2))
-    with pytest.raises(TensorcalcError, match="w is not a variable|no variable w"):
+    np.testing.assert_array_equal(
+        tc.diff(D + "a*b", "x").evaluate(a=1, b=2, x=np.ones(2)), np.zeros(2)
+    )
+    with pytest.raises(TensorcalcError, match="w is not a variable"):
         (x.T @ y).evaluate(x=[1], y=[1], w=[1])
     with pytest.raises(TensorcalcError, match="y"):
         (x.T @ y).evaluate(x=[1])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tensorcalc import canonical as c
-from tensorcalc.binding import bind_sizes
+from tensorcalc.binding import bind_sizes, check_nodes
 from tensorcalc.dims import Dim
 from tensorcalc.errors import DomainError, ShapeError, TensorcalcError, UnknownNameError
 from tensorcalc.interpret import interpret
@@ -146,3 +146,18 @@ def test_sizes_that_cannot_be_known() -> None:
         interpret([c.einsum(0, (N,), [(Basis.of(N, 7), (0,)), (x, (0,))])], {"x": np.zeros(3)})
     with pytest.raises(ShapeError, match="square"):
         interpret([MatrixFunction.of("det", (), (A,))], {"A": np.zeros((2, 3))})
+
+
+def test_inferred_sizes_are_named_by_what_they_count() -> None:
+    """No message shows the name of an inferred size, such as ``A.1``."""
+    rows, columns = Dim.of("B.0"), Dim.of("B.1")
+    B, u = Variable.of("B", (rows, columns)), Variable.of("u", (columns,))
+    with pytest.raises(ShapeError, match=r"but 3 is needed \(there are 3 columns of B\)"):
+        bind_sizes({"B": B, "u": u}, {"B": np.zeros((2, 3)), "u": np.zeros(4)})
+    with pytest.raises(ShapeError, match=r"but 4 is needed \(there are 4 entries of u\)"):
+        bind_sizes({"u": u, "B": B}, {"B": np.zeros((2, 3)), "u": np.zeros(4)})
+    with pytest.raises(ShapeError, match="the number of columns of B cannot be told"):
+        check_nodes([B], {"B.0": 2})
+    twice = Variable.of("v", (Dim(2, ("v.0",)),))
+    with pytest.raises(ShapeError, match=r"no multiple of 2$"):
+        bind_sizes({"v": twice}, {"v": np.zeros(3)})

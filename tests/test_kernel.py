@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,69 @@ def test_dtypes(product: Kernel) -> None:
     assert product(big, np.full(200, 100, np.int8), 1)[0] == 2e6
 
 
+@pytest.mark.parametrize(
+    "number", [3, 3.0, True, np.float64(3), np.float32(3), np.int8(3), np.array(3), np.array(3.0)]
+)
+def test_numbers(product: Kernel, number: Any) -> None:
+    """Any kind of number, again and again; with float32 arrays only a Python number is weak."""
+    data = values(5, 3)
+    for precision in (np.float64, np.float32):
+        X, w = data["X"].astype(precision), data["w"].astype(precision)
+        weak = type(number) in (int, float, bool) or getattr(number, "dtype", None) == np.float32
+        for _ in range(2):
+            result = product(X=X, w=w, s=number, y=None)
+            assert result.dtype == (precision if weak else np.float64)
+            np.testing.assert_allclose(result, float(number) * (X @ w), rtol=1e-5)
+
+
+def test_large_integers(product: Kernel) -> None:
+    """A Python integer beyond 64 bits is a float; beyond those it is refused, also when warm."""
+    one = np.ones((1, 1))
+    assert product(X=one, w=one[0], s=2**70)[0] == 2.0**70
+    with pytest.raises(DomainError, match="s cannot be read"):
+        product(X=one, w=one[0], s=10**400)
+
+
+def test_kinds_of_arrays_share_a_program(product: Kernel) -> None:
+    """Flags that do not matter cost no second plan; a wrong type is not taken for a right one."""
+    data = values(6, 4)
+    given = {"X": data["X"], "w": data["w"], "s": 1.0}
+    product(**given)
+    entry = product._last
+    given["X"].setflags(write=False)
+    product(**given)
+    assert product._last is entry
+    np.testing.assert_allclose(product(**{**given, "X": np.ones((6, 4), int)}), data["w"].sum())
+    assert product._last is entry
+
+
+@pytest.mark.parametrize("precision", [np.float64, np.float32])
+def test_large_arrays_in_fortran_order(precision: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not copied: another program takes their transposes."""
+    monkeypatch.setattr("tensorcalc.kernel.MIN_TURNED", 1000)
+    outputs = {
+        **LOGISTIC,
+        "copy": X,
+        "exp": c.elementwise("exp", (X,)),
+        "norm": c.matrix_function("normF", X),
+        "gram": PRODUCTS["gram"],
+        "transposed": c.einsum(2, (N, M), [(X, (1, 0))]),
+    }
+    kernel = compile_nodes(outputs, ALL, False)
+    data: dict[str, Any] = {name: np.asarray(v, precision) for name, v in values(40, 31).items()}
+    expected = kernel(**data)
+    turned = {**data, "X": np.asfortranarray(data["X"])}
+    for _ in range(2):
+        found = kernel(**turned)
+        assert kernel._last is not None
+        assert kernel._last.case.turned == {"X"}
+        for name, wanted in expected.items():
+            assert found[name].flags.c_contiguous or not found[name].ndim
+            np.testing.assert_allclose(found[name], wanted, rtol=2e-5, atol=2e-5, err_msg=name)
+    found["copy"][:] = 0
+    assert turned["X"].any()
+
+
 BAD: list[tuple[dict[str, Any], type[TensorcalcError], str]] = [
     ({"X": np.ones((2, 3)), "w": np.ones(4), "s": 1}, ShapeError, "axis 0 of w has size 4, but 3"),
     ({"X": np.ones((2, 3)), "w": np.ones(1), "s": 1}, ShapeError, "axis 0 of w has size 1, but 3"),
@@ -158,6 +222,7 @@ BAD: list[tuple[dict[str, Any], type[TensorcalcError], str]] = [
     ({"X": np.ones((2, 3)), "ww": np.ones(3), "s": 1}, UnknownNameError, "did you mean w"),
     ({"X": np.ones((2, 3)), "w": "abc", "s": 1}, DomainError, "w is of type"),
     ({"X": np.ones((2, 3)), "w": None, "s": 1}, DomainError, "w is an array of objects"),
+    ({"X": np.ones((2, 3)), "w": np.ones(3), "s": np.ma.array(1.0)}, DomainError, "masked"),
     ({"X": np.ma.ones((2, 3)), "w": np.ones(3), "s": 1}, DomainError, "masked"),
     ({"X": np.ones((2, 3)) * 1j, "w": np.ones(3), "s": 1}, DomainError, "complex"),
 ]  # fmt: skip
@@ -196,6 +261,34 @@ def test_results_are_fresh() -> None:
     first[:] = 5
     assert (data == 1).all()
     assert (second == 1).all()
+
+
+def test_large_buffers_are_passed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The results are the same, fresh every time, and a saved module needs nobody to allocate."""
+    monkeypatch.setattr("tensorcalc.plan.LARGE", 64)
+    for group in GROUPS.values():
+        kernel = compile_nodes(group, ALL, False)
+        data = values(40, 31)
+        first = kernel(**data)
+        for result in first.values():
+            if result.ndim:
+                result[...] = np.nan
+        agree(kernel(**data), group, data, 1e-9)
+
+
+def test_save_writes_a_plain_file(product: Kernel, tmp_path: Path) -> None:
+    """As `open` does: the usual mode, through a link, and also after an array in Fortran's order."""
+    target, link = tmp_path / "target.py", tmp_path / "link.py"
+    target.write_text("")
+    mode = target.stat().st_mode
+    link.symlink_to(target)
+    product(X=np.asfortranarray(np.ones((400, 400))), w=np.ones(400), s=1)
+    text = product.source
+    product.save(link)
+    assert link.is_symlink()
+    assert target.stat().st_mode == mode
+    assert text.partition("(")[0] in target.read_text()
+    product.save("/dev/null")
 
 
 def test_many_threads(product: Kernel) -> None:

@@ -55,6 +55,20 @@ def test_every_folder_with_code_is_a_listed_package() -> None:
         assert link.resolve() == (ROOT / folder).resolve()
 
 
+def test_every_room_is_on_the_map() -> None:
+    """CONTRIBUTING.md has a line for every module and folder of the package, and no others."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    start = text.index("    tensorcalc/\n")
+    lines = text[start : text.index("    tests/", start)].splitlines()[1:]
+    on_map = [line.split()[0].removesuffix("/") for line in lines if line]
+    rooms = [
+        path.name
+        for path in (ROOT / "tensorcalc").iterdir()
+        if not path.is_symlink() and (path.suffix == ".py" or (path / "__init__.py").is_file())
+    ]
+    assert sorted(on_map) == sorted(set(rooms) - {"_version.py"})
+
+
 def test_one_version() -> None:
     """pyproject.toml takes the version from the package; citation and changelog agree."""
     assert PROJECT["project"]["dynamic"] == ["version"]

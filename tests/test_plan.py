@@ -18,6 +18,7 @@ from tensorcalc.interpret import evaluate
 from tensorcalc.ir import Basis, Delta, Node, Variable
 from tensorcalc.plan import classify, plan
 from tensorcalc.plan.program import Nest
+from tensorcalc.plan.turn import turn
 from tensorcalc.traverse import variables
 
 M, N, P = Dim.of("m"), Dim.of("n"), Dim.of("p")
@@ -91,6 +92,50 @@ def test_memory_is_checked_first() -> None:
     node = c.einsum(2, (M, N), [(y, (0,)), (x, (1,))])
     with pytest.raises(LimitError, match=r"GiB.*\(10000000, 10000000\)"):
         plan({"o": node}, {"m": 10**7, "n": 10**7})
+
+
+def test_memory_is_taken_over(run_source: Callable[..., list[Any]]) -> None:
+    """A residual is written over the product that it is made of; one that is read later is not."""
+    product = c.einsum(2, (M, P, N), [(A, (0, 2)), (B, (2, 1))])
+    Y = Variable.of("Y", (M, P))
+    residual = c.add((M, P), [(Fraction(1), product), (Fraction(-1), Y)])
+    outputs = {
+        "v": c.einsum(0, (M, P), [(residual, (0, 1)), (residual, (0, 1))]),
+        "g": c.einsum(2, (M, N, P), [(residual, (0, 2)), (B, (1, 2))]),
+    }
+    program = plan(outputs, SIZES)
+    assert {b.name: b.memory for b in program.temporaries}["t1"] == "t0"
+    compare(outputs, SIZES, run_source, 0)
+    outputs["product"] = product
+    assert {b.memory for b in plan(outputs, SIZES).temporaries} == {None}
+    compare(outputs, SIZES, run_source, 0)
+
+
+def test_no_memory_is_taken_over_out_of_step() -> None:
+    """The transpose of what is read in the same loop needs memory of its own."""
+    S = Variable.of("S", (N, N))
+    square = c.einsum(2, (N, N, N), [(S, (0, 2)), (S, (2, 1))])
+    exp = c.elementwise("exp", (square,))
+    total = c.add(
+        (N, N), [(Fraction(1), exp), (Fraction(1), c.einsum(2, (N, N), [(square, (1, 0))]))]
+    )
+    assert [b.memory for b in plan({"o": total}, SIZES).results] == [None]
+    assert [b.memory for b in plan({"o": exp}, SIZES).results] == ["t0"]
+
+
+def test_large_buffers() -> None:
+    """They have their shape, for the caller to allocate; small ones do not."""
+    node = c.einsum(2, (M, N), [(y, (0,)), (x, (1,))])
+    assert [b.shape for b in plan({"o": node}, {"m": 1024, "n": 512}).passed] == [(1024, 512)]
+    assert plan({"o": node}, {"m": 1024, "n": 511}).passed == ()
+
+
+def test_turned_variables() -> None:
+    """A program over the transpose: the same classes, and no step that transposes."""
+    (turned,) = turn([Ax], ["A"])
+    assert [step.kind for step in plan({"o": turned}, SIZES).steps] == ["GEMV"]
+    assert variables(turned)["A"].dims == (N, M)
+    assert turn([Ax], []) == [Ax]
 
 
 def test_plans_do_not_depend_on_sizes_alone() -> None:
@@ -183,7 +228,7 @@ def test_random_programs(
     """Random programs at random small sizes, with BLAS for everything and for nothing."""
     monkeypatch.setattr(classify, "MIN_GEMV", threshold)
     monkeypatch.setattr(classify, "MIN_GEMM", threshold)
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     outputs = {
         f"o{k}": expression(rng, tuple([rng.choice(DIMS) for _ in range(rng.randrange(4))]), 3)
         for k in range(rng.randrange(1, 4))

@@ -42,7 +42,9 @@ GOLDEN: list[tuple[str, str, str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("program", "names", "text", "latex"), GOLDEN, ids=[g[0] + " " + g[1] for g in GOLDEN])
+@pytest.mark.parametrize(
+    ("program", "names", "text", "latex"), GOLDEN, ids=[g[0] + " " + g[1] for g in GOLDEN]
+)
 def test_golden(program: str, names: str, text: str, latex: str) -> None:
     """Text and LaTeX, to the letter."""
     expression = tc.diff(program, *names.split()) if names else tc.parse(program)
@@ -88,7 +90,17 @@ PROGRAMS: list[tuple[str, str]] = [
 def point() -> dict[str, np.ndarray[Any, Any]]:
     """Values for the declared variables."""
     rng = np.random.default_rng(0)
-    shapes = {"a": (), "c": (), "A": (3, 3), "B": (3, 3), "X": (2, 3), "w": (3,), "v": (3,), "y": (2,), "T": (2, 3, 3)}
+    shapes = {
+        "a": (),
+        "c": (),
+        "A": (3, 3),
+        "B": (3, 3),
+        "X": (2, 3),
+        "w": (3,),
+        "v": (3,),
+        "y": (2,),
+        "T": (2, 3, 3),
+    }
     return {name: rng.uniform(0.3, 1.3, shape) for name, shape in shapes.items()}
 
 
@@ -102,7 +114,8 @@ def test_every_notation_is_read_back_with_its_value(program: str, name: str, for
         try:
             again = tc.parse(DECLARED + text)
         except tc.ShapeError as error:  # a constant alone, `vector(1)`, does not say its size
-            assert form != "to_einsum" and error.message == "a size cannot be inferred"
+            if form == "to_einsum" or error.message != "a size cannot be inferred":
+                raise
             continue
         np.testing.assert_allclose(
             again.evaluate(**point()), expression.evaluate(**point()), rtol=1e-9, atol=1e-12
@@ -140,7 +153,7 @@ def test_latex_of_many_lines_is_aligned() -> None:
 
 @pytest.mark.parametrize(("program", "name"), PROGRAMS)
 def test_latex_is_balanced(program: str, name: str) -> None:
-    """Braces and \\left … \\right come in pairs."""
+    r"""Braces and \left … \right come in pairs."""
     latex = tc.diff(DECLARED + program, name).to_latex()
     assert latex.count("{") == latex.count("}")
     assert latex.count(r"\left") == latex.count(r"\right")
@@ -148,4 +161,6 @@ def test_latex_is_balanced(program: str, name: str) -> None:
 
 def test_printing_is_deterministic_under_renaming_of_sizes() -> None:
     """The same text for declared and inferred sizes."""
-    assert str(tc.diff("x : vector(n); A : matrix(n, n); x'*A*x", "x")) == str(tc.diff("x'*A*x", "x"))
+    assert str(tc.diff("x : vector(n); A : matrix(n, n); x'*A*x", "x")) == str(
+        tc.diff("x'*A*x", "x")
+    )

@@ -22,7 +22,7 @@ FORMS = [
     ("A[i,i]", "tr(A)"),
     ("A[i,j]*B[j,i]", "tr(A*B)"),
     ("A[i,i]*B[j,j]", "tr(A)*tr(B)"),
-    ("A[i,i]*x[i]", "x'*diag(A)"),
+    ("A[i,i]*x[i]", "diag(A)'*x"),
     ("A[i,i]*B[i,i]", "diag(A)'*diag(B)"),
     ("A[i,i]*B[i,j]*x[j]", "diag(A)'*B*x"),
     # entry by entry

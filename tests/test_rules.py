@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
@@ -39,7 +39,9 @@ def exactly(node: Node, x: Any) -> Any:
                 return x
             case Add():
                 pairs = zip(n.coefficients, operands, strict=True)
-                return sum((mpmath.mpf(c.numerator) / c.denominator * o for c, o in pairs), mpmath.mpf(0))
+                return sum(
+                    (mpmath.mpf(c.numerator) / c.denominator * o for c, o in pairs), mpmath.mpf(0)
+                )
             case Einsum():
                 return mpmath.fprod(operands)
             case Map():
@@ -99,7 +101,10 @@ def test_each_rule_fires(declaration: str, pattern: str, better: str) -> None:
     assert found is simplify([formula(declaration, better)])[0]
     assert apply_rules(found) is None
     inner = "sin(x)" if declaration == "x : scalar" else "(x*x')"
-    texts = [side.replace("x", "§").replace("e§p", "exp").replace("e§pm1", "expm1") for side in (pattern, better)]
+    texts = [
+        side.replace("x", "§").replace("e§p", "exp").replace("e§pm1", "expm1")
+        for side in (pattern, better)
+    ]
     made = [formula(declaration, text.replace("§", inner)) for text in texts]
     assert simplify([made[0]])[0] is simplify([made[1]])[0]
 

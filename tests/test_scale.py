@@ -60,7 +60,9 @@ def test_other_chains(form: str) -> None:
         assert str(tc.parse("-" * 1_000 + "x")) == "x"
         return
     head, tail = form.split("{}")
-    text = head * 1_000 + "x[0]" + tail * 1_000 if "'" in form else head * 1_000 + "a" + tail * 1_000
+    text = (
+        head * 1_000 + "x[0]" + tail * 1_000 if "'" in form else head * 1_000 + "a" + tail * 1_000
+    )
     expression = tc.parse(text)
     assert str(expression) and expression.to_latex() and expression.to_index()
 
@@ -71,5 +73,5 @@ def test_long_products() -> None:
     assert str(tc.parse("*".join(["a"] * 1_000))) == "a^1000"
     expression = tc.parse("x'*" + "A*B*" * 300 + "y")
     assert len(expression.node.operands) == 602
-    assert str(tc.diff(expression, "y")).startswith("(")
+    assert str(tc.diff(expression, "y")) == "B'*A'*" * 300 + "x"
     assert tc.parse("tr(" + "*".join(["A"] * 30) + ")").node is tc.parse("tr(A^30)").node

@@ -102,10 +102,19 @@ def test_simplified_is_a_fixed_point() -> None:
 
 def test_a_large_shared_sum_stays_shared() -> None:
     """A sum of many terms with two users is not opened in either."""
-    terms: list[tuple[Fraction, Node]] = [(Fraction(1), Variable.of(f"v{k}", (N,))) for k in range(20)]
+    terms: list[tuple[Fraction, Node]] = [
+        (Fraction(1), Variable.of(f"v{k}", (N,))) for k in range(20)
+    ]
     shared = canonical.add((N,), terms)
     x = Variable.of("x", (N,))
-    root = canonical.add((N,), [(Fraction(1), canonical.elementwise("exp", [shared])), (Fraction(1), shared), (Fraction(1), x)])
+    root = canonical.add(
+        (N,),
+        [
+            (Fraction(1), canonical.elementwise("exp", [shared])),
+            (Fraction(1), shared),
+            (Fraction(1), x),
+        ],
+    )
     (found,) = simplify([root])
     assert isinstance(found, Add) and shared in found.operands
 

@@ -71,7 +71,8 @@ def test_trampoline_returns_and_raises_through_frames() -> None:
         if n == 0:
             raise ValueError("bottom")
         try:
-            return 1 + (yield countdown(n - 1))
+            below: int = yield countdown(n - 1)
+            return 1 + below
         except ValueError:
             if n == 50_000:
                 return 0

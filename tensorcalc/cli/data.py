@@ -23,6 +23,7 @@ import click
 import numpy as np
 
 from tensorcalc.binding import Array, bind_sizes
+from tensorcalc.cli.options import spelled
 from tensorcalc.errors import (
     DomainError,
     LimitError,
@@ -53,7 +54,7 @@ def read_arguments(
         name, equals, text = argument.partition("=")
         if not equals or not NAME.fullmatch(name.strip()):
             raise click.UsageError(f"{quote(argument)!r} is not like NAME=VALUE")
-        name = name.strip()
+        name = spelled(name.strip())
         if name not in variables:
             known = ", ".join(variables) or "none"
             raise UnknownNameError(

@@ -16,6 +16,7 @@ from tensorcalc.cli.options import (
     orders,
     outputs_of,
     parse_formula,
+    spelled,
     split_arguments,
     to_json,
     to_lines,
@@ -71,7 +72,7 @@ def eval_command(
     file, or columns of a file: X=data.csv:1-30, y=data.csv:label.
 
     \b
-      tensorcalc eval "x'*A*x" x=[1,2] A=[1,2;3,4] --wrt x
+      tensorcalc eval "x'*A*x" "x=[1,2]" "A=[1,2;3,4]" --wrt x
       tensorcalc eval -f model.tc X=data.csv:1-30 y=data.csv:label w=0 --wrt w
     """
     text, arguments = split_arguments(file, formula)
@@ -82,7 +83,7 @@ def eval_command(
         compiled = sum(value.size for value in values.values()) >= COMPILED_FROM
     results = _compute(outputs, values, compiled)
     if as_json:
-        derivatives = dict(zip(wrt, list(results.values())[1:], strict=True))
+        derivatives = dict(zip(map(spelled, wrt), list(results.values())[1:], strict=True))
         facts = {"command": "eval", "compiled": compiled, "value": results["value"]}
         click.echo(to_json(facts | {"derivatives": derivatives}))
         return

@@ -121,15 +121,23 @@ def parse_formula(text: str) -> Expr:
     return expression
 
 
+def spelled(name: str) -> str:
+    """A name as the language spells it: ``λ`` is ``lambda``."""
+    from tensorcalc.errors import Span
+    from tensorcalc.parse import spell_name
+
+    return name if name.isascii() else spell_name(name, Span(name, 0, len(name)))
+
+
 def orders(names: Sequence[str], order: int | None) -> tuple[str, ...]:
     """The variable of each derivative; one variable may stand for all `order` of them."""
     if not names:
         raise click.UsageError("say by which variable: --wrt NAME")
     if order is None or order == len(names):
-        return tuple(names)
+        return tuple(map(spelled, names))
     if len(names) != 1:
         raise click.UsageError(f"--order {order}, but --wrt is given {len(names)} times")
-    return tuple(names) * order
+    return (spelled(names[0]),) * order
 
 
 def outputs_of(expression: Expr, names: Sequence[str]) -> dict[str, Expr]:
@@ -137,7 +145,9 @@ def outputs_of(expression: Expr, names: Sequence[str]) -> dict[str, Expr]:
     from tensorcalc.api import diff
 
     kind = "derivative" if expression.shape else "gradient"
-    return {"value": expression} | {f"{kind} {name}": diff(expression, name) for name in names}
+    return {"value": expression} | {
+        f"{kind} {name}": diff(expression, name) for name in map(spelled, names)
+    }
 
 
 def internal_sizes(expression: Expr, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -148,11 +158,12 @@ def internal_sizes(expression: Expr, sizes: Mapping[str, int]) -> dict[str, int]
     dims = [dim for variable in expression.variables.values() for dim in variable.dims]
     shown = display_names(dims, expression.variables)
     names = {shown.get(name, name): name for dim in dims for name in dim.names}
-    for name in sizes:
+    asked = {spelled(name): size for name, size in sizes.items()}
+    for name in asked:
         if name not in names:
             known = ", ".join(names) or "none"
             raise UnknownNameError(f"no size is called {name}", None, f"the sizes are: {known}")
-    return {names[name]: size for name, size in sizes.items()}
+    return {names[name]: size for name, size in asked.items()}
 
 
 # ── results ──────────────────────────────────────────────────────────────────────────────────

@@ -44,6 +44,7 @@ def decorator(source: Source, cache: str) -> str:
         f'types.Array(number, {rank}, "C", readonly=True)' if rank else "number"
         for rank in source.ranks
     ]
+    arguments += [f'types.Array(number, {rank}, "C")' for rank in source.passed]
     signature = f"({', '.join(arguments)}{',' if len(arguments) == 1 else ''})"
     return f'@njit([{signature}], nogil=True, error_model="numpy", cache={cache})'
 

@@ -43,18 +43,24 @@ class Source:
 
     body: str
     uses: tuple[tuple[str, str], ...]
-    ranks: tuple[int, ...]
+    ranks: tuple[int, ...]  # of the arguments …
+    passed: tuple[int, ...]  # … and of the large buffers that follow them
     dtype: str
 
 
-def source(program: Program, dtype: str) -> Source:
-    """The text of the function ``kernel`` that runs `program` on arrays of `dtype`."""
-    writer = _Writer(program, dtype)
+def source(program: Program, dtype: str, *, allocate: bool = False) -> Source:
+    """The text of the function ``kernel`` that runs `program` on arrays of `dtype`.
+
+    Large buffers (`Program.passed`) are further parameters; with `allocate` there are none.
+    """
+    passed = () if allocate else program.passed
+    writer = _Writer(program, dtype, passed)
     lines = writer.lines()
     text = "\n".join(lines) + "\n"
     check(text)
     ranks = tuple([len(buffer.extents) for buffer in program.arguments])
-    return Source(text, tuple(sorted(writer.uses)), ranks, dtype)
+    large = tuple([len(buffer.extents) for buffer in passed])
+    return Source(text, tuple(sorted(writer.uses)), ranks, large, dtype)
 
 
 def allowed_names() -> frozenset[str]:
@@ -82,18 +88,21 @@ def check(text: str) -> None:
 class _Writer:
     """Lines of one kernel."""
 
-    def __init__(self, program: Program, dtype: str) -> None:
+    def __init__(self, program: Program, dtype: str, passed: Sequence[Buffer]) -> None:
         self.program = program
+        self.passed = passed
         self.single = dtype == "float32"
         self.uses: set[tuple[str, str]] = set()
 
     def lines(self) -> list[str]:
         """The function, line by line."""
         program = self.program
-        names = ", ".join(buffer.name for buffer in program.arguments)
+        names = ", ".join(buffer.name for buffer in (*program.arguments, *self.passed))
         lines = [f"def kernel({names}):"]
         body: list[str] = [self.extent(extent) for extent in program.extents]
-        body += [self.allocation(b) for b in [*program.temporaries, *program.results]]
+        buffers = [*program.temporaries, *program.results]
+        body += [self.allocation(b) for b in buffers if b.memory is None and b not in self.passed]
+        body += [f"{b.name} = {b.memory}" for b in buffers if b.memory is not None]
         for step in program.steps:
             body += self.step(step)
         body.append(f"return ({', '.join(b.name for b in program.results)},)")

@@ -1,19 +1,22 @@
 """IR and the number of every size in, a loop program out: order, classes, fusion, memory.
 
 `contract.py` orders contractions, `classify.py` names their class, `schedule.py` decides what is
-stored and fused, `nest.py` writes the loops, `program.py` is the result.
+stored and fused, `nest.py` writes the loops, `memory.py` lets buffers share memory, `program.py` is
+the result.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.errors import LimitError
 from tensorcalc.ir import Einsum, MatrixFunction, Node, Variable
 from tensorcalc.plan.contract import split
+from tensorcalc.plan.memory import share
 from tensorcalc.plan.nest import Names, nest
 from tensorcalc.plan.program import (
     Blas,
@@ -31,6 +34,7 @@ from tensorcalc.traverse import variables
 
 MEMORY_SHARE = 0.8  # of the machine's memory that intermediates and results may take
 MAX_STATEMENTS = 2000
+LARGE = 1 << 22  # bytes; from here on NumPy's memory has large pages, which are faster to get
 
 
 def plan(
@@ -81,7 +85,6 @@ class _Planner:
         temporaries = [n for n in kept if n not in self.buffers]
         for k, node in enumerate(temporaries):
             self.buffers[node] = f"t{k}"
-        self.check_memory([*results, *temporaries])
         steps: list[Step] = []
         zeros: set[Node] = set()
         for cluster in order.clusters:
@@ -95,12 +98,15 @@ class _Planner:
             raise ProgramTooLongError(
                 f"the kernel would have {count} statements, limit {MAX_STATEMENTS}"
             )
-        made = {n: self.declare(n, n in zeros) for n in [*results, *temporaries]}
+        nodes = [*temporaries, *results]
+        made = share([self.declare(n, n in zeros) for n in nodes], steps)
+        made = [self.sized(buffer, node) for buffer, node in zip(made, nodes, strict=True)]
+        self.check_memory([n for n, b in zip(nodes, made, strict=True) if b.memory is None])
         return Program(
             tuple(self.arguments.values()),
             tuple(self.extents.values()),
-            tuple([made[n] for n in temporaries]),
-            tuple([made[n] for n in results]),
+            tuple(made[: len(temporaries)]),
+            tuple(made[len(temporaries) :]),
             tuple([self.buffers[n] for n in self.roots]),
             tuple(steps),
         )
@@ -109,6 +115,12 @@ class _Planner:
         """The buffer of a stored node."""
         extents = tuple([self.extent(dim) for dim in node.dims])
         return Buffer(self.buffers[node], extents, None, zero)
+
+    def sized(self, buffer: Buffer, node: Node) -> Buffer:
+        """The buffer, with its shape if the caller is to allocate it."""
+        if buffer.memory is not None or self.item * self.elements(node) < LARGE:
+            return buffer
+        return replace(buffer, shape=tuple([dim.value(self.sizes) for dim in node.dims]))
 
     def step(self, cluster: Cluster, order: Schedule) -> tuple[Step, set[Node]]:
         """One step of a cluster, and the nodes that must start as zeros."""

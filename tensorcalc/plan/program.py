@@ -29,6 +29,8 @@ class Buffer:
     extents: tuple[str, ...]
     variable: str | None = None  # whose value an argument is
     zero: bool = False  # starts as zeros, because it is accumulated into
+    memory: str | None = None  # the buffer whose memory it takes over
+    shape: tuple[int, ...] = ()  # of a large one, which the caller allocates
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,11 @@ class Program:
     results: tuple[Buffer, ...]
     outputs: tuple[str, ...]
     steps: tuple[Step, ...]
+
+    @property
+    def passed(self) -> tuple[Buffer, ...]:
+        """The large buffers, which are passed in after the arguments."""
+        return tuple([b for b in (*self.temporaries, *self.results) if b.shape])
 
     @property
     def flops(self) -> int:

@@ -54,8 +54,9 @@ def _spell(node: Node, texts: Sequence[Text], size_text: Callable[[Dim], str | N
             size = size_text(node.dims[0])
             return f"eye({size})" if size else "eye", ATOM
         case Basis():
-            size = size_text(node.dims[0]) or ""
-            return f"(eye({size})[i,{node.position}] -> [i])", ATOM
+            size = size_text(node.dims[0])
+            unit = f"eye({size})" if size else "eye"
+            return f"({unit}[i,{node.position}] -> [i])", ATOM
         case Einsum():
             free = program.uncovered(node)
             units = [sized("vector(1", node.dims[a]) for a in free]

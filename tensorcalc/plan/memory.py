@@ -1,0 +1,85 @@
+"""Buffers and steps in, the buffers out: one that is dead gives its memory to a later one.
+
+Equal extents only, so nothing depends on the number of a size. A buffer may take over the memory of
+one that is read for the last time in the very loop that writes it, entry by entry. Used by `plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tensorcalc.plan.program import (
+    Blas,
+    Buffer,
+    Call,
+    Load,
+    Nest,
+    Step,
+    Store,
+    statements,
+)
+
+
+def share(buffers: Sequence[Buffer], steps: Sequence[Step]) -> list[Buffer]:
+    """The buffers (temporaries before results) with `Buffer.memory` filled in."""
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for k, step in enumerate(steps):
+        for name in _touched(step):
+            first.setdefault(name, k)
+            last[name] = k
+    for buffer in buffers:
+        if buffer.name.startswith("o"):
+            last[buffer.name] = len(steps)  # a result outlives the program
+    owner: dict[str, str] = {}  # the buffer that allocated a buffer's memory
+    free: dict[str, Buffer] = {}  # who is in the memory of an owner now
+    made = {}
+    for buffer in sorted(buffers, key=lambda b: first.get(b.name, 0)):
+        memory = None
+        if buffer.extents and not buffer.zero and buffer.name in first:
+            for place, other in free.items():
+                if other.extents == buffer.extents and _may_follow(
+                    buffer.name, first[buffer.name], other.name, last[other.name], steps
+                ):
+                    memory = place
+                    break
+        made[buffer.name] = replace(buffer, memory=memory)
+        owner[buffer.name] = memory or buffer.name
+        if buffer.extents and buffer.name in last:
+            free[owner[buffer.name]] = buffer
+    return [made[buffer.name] for buffer in buffers]
+
+
+def _may_follow(name: str, first: int, other: str, last: int, steps: Sequence[Step]) -> bool:
+    """Whether `other` is dead, entry by entry, before `name` is written."""
+    if last != first:
+        return last < first
+    step = steps[first]
+    return isinstance(step, Nest) and _is_pointwise(step, name, other)
+
+
+def _is_pointwise(step: Nest, name: str, other: str) -> bool:
+    """Whether the nest stores each entry once, after it has read the same entry of `other`."""
+    found = [s for s in statements(step.body) if isinstance(s, Load | Store)]
+    found = [s for s in found if s.buffer in (name, other)]
+    *reads, write = found
+    return (
+        isinstance(write, Store)
+        and write.buffer == name
+        and not write.add
+        and all(isinstance(s, Load) and s.buffer == other for s in reads)
+        and {s.index for s in reads} == {write.index}
+        and len(set(write.index)) == len(write.index)
+    )
+
+
+def _touched(step: Step) -> list[str]:
+    """The buffers that a step reads or writes."""
+    match step:
+        case Nest():
+            return [s.buffer for s in statements(step.body) if isinstance(s, Load | Store)]
+        case Blas():
+            return [view.buffer for view in step.views]
+        case Call():
+            return [step.source, step.target]
