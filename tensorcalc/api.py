@@ -102,6 +102,8 @@ def diff(formula: Formula, *names: str) -> Expr:
     node, groups = expression.node, expression.groups
     for name in names:
         variable = _variable(expression, name)
+        if node.rank + variable.rank > limits().rank:
+            raise LimitError(f"the derivative has more than {limits().rank} axes (limit rank)")
         (node,) = simplify([calculus.differentiate(node, variable)])
         groups = (*groups, variable.rank)
     return Expr.of(node, expression.variables, groups)

@@ -181,7 +181,7 @@ def einsum(
     inside = [_diagonal(node, labels) for node, labels in kept]
     if inside != kept:
         left: dict[Hashable, Dim] = dict(live.items())
-        return scale(coefficient, contract(range(rank), left, inside))
+        return scale(coefficient, contract(range(rank), left, inside, properties=properties))
     content, kept = _collect(rank, live, kept, properties)
     if not content:
         return zeros(dims)
@@ -208,6 +208,8 @@ def contract(
     output: Sequence[Hashable],
     sizes: Mapping[Hashable, Dim],
     factors: Sequence[tuple[Node, Sequence[Hashable]]],
+    *,
+    properties: bool = False,
 ) -> Node:
     """The Einsum of `factors` under any hashable labels, with the axes `output` (all different)."""
     place: dict[Hashable, int] = {label: k for k, label in enumerate(output)}
@@ -216,7 +218,8 @@ def contract(
         labelled.append((node, tuple([place.setdefault(a, len(place)) for a in labels])))
     for label in sizes:
         place.setdefault(label, len(place))
-    return einsum(len(output), [sizes[label] for label in place], labelled)
+    ordered = [sizes[label] for label in place]
+    return einsum(len(output), ordered, labelled, properties=properties)
 
 
 def expand(node: Einsum, labels: Labels, live: dict[int, Dim]) -> list[Factor]:

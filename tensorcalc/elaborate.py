@@ -92,6 +92,8 @@ def _finish(result: Value, indices: tuple[str, ...], scope: Scope, program: Synt
     solution = scope.shapes.solution()
     variables = {**scope.declared, **scope.used}
     roots = [result.node, *variables.values()]
+    if any(node.rank > limits().rank for node in roots):
+        raise LimitError(f"a tensor has more than {limits().rank} axes (limit rank)", program.span)
     if not solution and not scope.shapes.has_unknowns:  # keeps building by operators linear
         nodes = dict(zip(roots, roots, strict=True))
     else:

@@ -31,8 +31,6 @@ class Limits:
         How often a derivative is taken.
     exponent
         Largest exponent that is a number.
-    ir_nodes
-        Nodes of a result.
     """
 
     text_length: int = 2_000_000
@@ -42,7 +40,6 @@ class Limits:
     rank: int = 32
     derivative_order: int = 10
     exponent: int = 2**31
-    ir_nodes: int = 1_000_000
 
 
 _CURRENT: ContextVar[Limits] = ContextVar("tensorcalc_limits", default=Limits())

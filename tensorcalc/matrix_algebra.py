@@ -30,9 +30,7 @@ from hashlib import blake2b
 from typing import Any
 
 ONE = Fraction(1)
-MINUS_HALF = Fraction(-1, 2)
 MAX_FACTORED = 24  # longer sums are printed as they are
-ENTRYWISE = ("hadamard", "power", "compare")
 TRANSPOSED = {"scalar": "scalar", "column": "row", "row": "column", "matrix": "matrix"}
 
 

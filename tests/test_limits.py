@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
+import tensorcalc as tc
 from tensorcalc.errors import LimitError
 from tensorcalc.limits import Limits, current, limits
 from tensorcalc.parse import parse
@@ -84,3 +85,12 @@ def test_parser_keeps(
             parse(bad)
     assert (caught.value.message, caught.value.column) == (message, column)
     parse(bad)
+
+
+@pytest.mark.parametrize("program", ["T : tensor(2, 2, 2); T", "T[i,j,k] -> [k,j,i]"])
+def test_rank_is_limited(program: str) -> None:
+    """Neither a tensor nor a derivative has more axes than the limit."""
+    with limits(rank=2), pytest.raises(LimitError, match="limit rank"):
+        tc.parse(program)
+    with limits(rank=3), pytest.raises(LimitError, match="limit rank"):
+        tc.diff("A*x", "A", "x")

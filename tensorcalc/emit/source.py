@@ -33,7 +33,6 @@ from tensorcalc.plan.program import (
 
 PROGRAM_NAMES = re.compile(r"[aoticnv]\d+")
 BLAS = {"GEMV": "gemv", "GEMM": "gemm", "SYRK": "syrk"}
-TYPES = ("float64", "float32")
 INDENT = "    "
 
 

@@ -9,12 +9,11 @@ An index is a loop's number, or ``~position`` for a fixed position.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from fractions import Fraction
 
 from tensorcalc.binding import to_float
 from tensorcalc.canonical import as_number
-from tensorcalc.dims import Dim
 from tensorcalc.interpret import constant, is_norm
 from tensorcalc.ir import (
     Add,
@@ -173,8 +172,3 @@ class Values:
         if p > 0:
             return result
         return self.operation("div", (self.operation("number", 1.0),), (result,))
-
-
-def dims_of(entries: Sequence[Key]) -> list[Dim]:
-    """The dims whose numbers the operations need."""
-    return [key[1] for key in entries if key[0] == "size" and isinstance(key[1], Dim)]
