@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tensorcalc import canonical, value as v
-from tensorcalc.errors import IndexNotationError, ShapeError, Span
-from tensorcalc.ir import Delta
+from tensorcalc.errors import ShapeError, Span
+from tensorcalc.ir import Delta, Node
+from tensorcalc.kronecker import cross, kron, vec
+from tensorcalc.reductions import REDUCTIONS, reduce_whole
 from tensorcalc.shapes import Shapes
 from tensorcalc.value import Factor, Value
 
@@ -38,42 +40,10 @@ def _need(value: Value, ranks: Sequence[int], what: str, shapes: Shapes, span: S
 
 def _square(value: Value, what: str, shapes: Shapes, span: Span) -> None:
     _need(value, [2], what, shapes, span)
-    if not shapes.equate(*value.whole):
+    if not v.make_square(value, shapes):
         raise ShapeError(
             f"{what} takes a square matrix: {value.describe(shapes)}", span, value.note or None
         )
-
-
-def _axes(args: list[Value], what: str, shapes: Shapes, span: Span) -> list[int]:
-    """The axes to reduce: all, or the one named as in Matlab: 1 over rows, 2 over columns."""
-    value = args[0]
-    if value.indices and not value.rank:
-        index = value.indices[0]
-        raise IndexNotationError(
-            f"{what}(…) is over the entries of a whole vector or matrix, but this is an entry",
-            span,
-            f"write `{what}[{index}](…)` to sum over {index}",
-        )
-    if len(args) == 1:
-        return list(range(value.rank))
-    axis = canonical.as_number(args[1].node)
-    if axis is None or axis.denominator != 1 or not 1 <= axis <= value.rank:
-        raise ShapeError(
-            f"the axis of {what} is 1 or 2 (of a matrix): {value.describe(shapes)}", span
-        )
-    return [int(axis) - 1]
-
-
-def _sum(args: list[Value], shapes: Shapes, span: Span) -> Value:
-    return v.sum_whole(args[0], _axes(args, "sum", shapes, span), shapes, span)
-
-
-def _mean(args: list[Value], shapes: Shapes, span: Span) -> Value:
-    axes = _axes(args, "mean", shapes, span)
-    total = v.sum_whole(args[0], axes, shapes, span)
-    factors = [Factor("*", total)]
-    factors += [Factor("/", Value(canonical.size(args[0].whole[a]))) for a in axes]
-    return v.multiply(factors, shapes, frozenset(total.indices), span)
 
 
 def _trace(args: list[Value], shapes: Shapes, span: Span) -> Value:
@@ -96,7 +66,9 @@ def _diagonal(x: Value, shapes: Shapes, span: Span) -> Value:
 
 def _diag(args: list[Value], shapes: Shapes, span: Span) -> Value:
     (x,) = args
-    _need(x, [1, 2], "diag", shapes, span)
+    _need(x, [0, 1, 2], "diag", shapes, span)
+    if x.rank == 0:
+        return x
     if x.rank == 2:
         _square(x, "diag", shapes, span)
         return _diagonal(x, shapes, span)
@@ -116,26 +88,64 @@ def _norm(args: list[Value], shapes: Shapes, span: Span) -> Value:
     if x.rank == 0:
         return replace(x, node=canonical.elementwise("abs", [x.node]), span=span)
     name = "norm2" if x.rank == 1 else "normF"
-    return replace(x, node=canonical.matrix_function(name, x.node), row=False, span=span)
+    node = canonical.elementwise("abs", [x.node]) if x.node.is_complex else x.node
+    return replace(x, node=canonical.matrix_function(name, node), row=False, span=span)
 
 
 def _norm1(args: list[Value], shapes: Shapes, span: Span) -> Value:
     magnitude = replace(args[0], node=canonical.elementwise("abs", [args[0].node]))
-    return v.sum_whole(magnitude, _axes([magnitude], "norm1", shapes, span), shapes, span)
+    return reduce_whole("sum", [magnitude], shapes, span)
 
 
-def _square_function(name: str) -> Implementation:
+# what a function of square matrices is of a matrix with one entry
+OF_SCALAR: dict[str, Callable[[Node], Node]] = {
+    "inv": lambda x: canonical.power(x, -1),
+    "det": lambda x: x,
+    "adj": lambda x: canonical.number(1, x.dims),
+    "logdet": lambda x: canonical.elementwise("log", [x]),
+    "expm": lambda x: canonical.elementwise("exp", [x]),
+    "logm": lambda x: canonical.elementwise("log", [x]),
+    "sqrtm": lambda x: canonical.power(x, Fraction(1, 2)),
+    "sinm": lambda x: canonical.elementwise("sin", [x]),
+    "cosm": lambda x: canonical.elementwise("cos", [x]),
+}
+
+
+def _square_function(name: str) -> ArrayFunction:
     def apply(args: list[Value], shapes: Shapes, span: Span) -> Value:
-        _square(args[0], name, shapes, span)
-        return replace(args[0], node=canonical.matrix_function(name, args[0].node), span=span)
+        (x,) = args
+        if x.rank == 0:
+            return replace(x, node=OF_SCALAR[name](x.node), span=span)
+        _square(x, name, shapes, span)
+        return replace(x, node=canonical.matrix_function(name, x.node), span=span)
 
-    return apply
+    return ArrayFunction(1, 1, apply)
 
 
-def _inverse(args: list[Value], shapes: Shapes, span: Span) -> Value:
-    if args[0].rank == 0:
-        return replace(args[0], node=canonical.power(args[0].node, -1), span=span)
-    return _square_function("inv")(args, shapes, span)
+def _pinv(args: list[Value], shapes: Shapes, span: Span) -> Value:
+    (x,) = args
+    _need(x, [0, 1, 2], "pinv", shapes, span)
+    if x.rank == 0:
+        return replace(x, node=canonical.power(x.node, -1), span=span)
+    if x.rank == 2:
+        return replace(x, node=canonical.matrix_function("pinv", x.node), span=span)
+    n = len(x.indices)
+    norm = (
+        canonical.matrix_function("norm2", canonical.elementwise("abs", [x.node]))
+        if x.node.is_complex
+        else canonical.matrix_function("norm2", x.node)
+    )
+    axes = tuple(range(n + 1))
+    factors = [(canonical.conjugate(x.node), axes), (canonical.power(norm, -2), axes[:n])]
+    node = canonical.einsum(n + 1, x.node.dims, factors)
+    return replace(x, node=node, row=not x.row, span=span)
+
+
+def _reduction(name: str) -> ArrayFunction:
+    def apply(args: list[Value], shapes: Shapes, span: Span) -> Value:
+        return reduce_whole(name, args, shapes, span)
+
+    return ArrayFunction(1, 2, apply)
 
 
 def _outer(args: list[Value], shapes: Shapes, span: Span) -> Value:
@@ -154,31 +164,19 @@ def _size_of(axis: int, ranks: Sequence[int], what: str) -> Implementation:
 
 
 ARRAY_FUNCTIONS: dict[str, ArrayFunction] = {
-    "sum": ArrayFunction(1, 2, _sum),
-    "mean": ArrayFunction(1, 2, _mean),
+    **{name: _reduction(name) for name in REDUCTIONS},
+    **{name: _square_function(name) for name in OF_SCALAR},
     "tr": ArrayFunction(1, 1, _trace),
     "diag": ArrayFunction(1, 1, _diag),
     "norm1": ArrayFunction(1, 1, _norm1),
     "norm2": ArrayFunction(1, 1, _norm),
     "normF": ArrayFunction(1, 1, _norm),
-    "inv": ArrayFunction(1, 1, _inverse),
-    "det": ArrayFunction(1, 1, _square_function("det")),
-    "logdet": ArrayFunction(1, 1, _square_function("logdet")),
+    "pinv": ArrayFunction(1, 1, _pinv),
+    "vec": ArrayFunction(1, 1, vec),
+    "kron": ArrayFunction(2, 16, kron),
+    "cross": ArrayFunction(2, 2, cross),
     "outer": ArrayFunction(2, 2, _outer),
     "rows": ArrayFunction(1, 1, _size_of(0, [2], "rows")),
     "cols": ArrayFunction(1, 1, _size_of(1, [2], "cols")),
     "len": ArrayFunction(1, 1, _size_of(0, [1], "len")),
 }
-
-
-def mean_over(value: Value, indices: Sequence[str], span: Span) -> Value:
-    """``mean[i,j](…)``: the sum over the indices, divided by their sizes."""
-    sizes = [value.node.dims[value.indices.index(i)] for i in indices if i in value.indices]
-    total = v.reduce_indices(value, indices, span)
-    factor = canonical.number(Fraction(1))
-    for dim in sizes:
-        inverse = canonical.power(canonical.size(dim), -1)
-        factor = canonical.einsum(0, (), [(factor, ()), (inverse, ())])
-    labels = tuple(range(total.node.rank))
-    node = canonical.einsum(len(labels), total.node.dims, [(total.node, labels), (factor, ())])
-    return replace(total, node=node)

@@ -35,10 +35,11 @@ def to_float(value: Fraction) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
-def as_array(name: str, value: object, turned: float = inf) -> Array:
+def as_array(name: str, value: object, turned: float = inf, *, is_complex: bool = False) -> Array:
     """The value as a native, C-contiguous float32 or float64 array; a copy only if it must be.
 
-    Python numbers and integers become float64. What has no meaning as a real number is refused.
+    Python numbers and integers become float64, with `is_complex` anything becomes complex128.
+    What has no meaning as such a number is refused.
     An array in Fortran's order of at least `turned` bytes stays as it is.
     """
     if isinstance(value, np.ma.MaskedArray):
@@ -48,6 +49,10 @@ def as_array(name: str, value: object, turned: float = inf) -> Array:
     except (ValueError, TypeError, OverflowError) as error:
         raise DomainError(f"{quote(name)} cannot be read as an array: {error}") from None
     kind = array.dtype.kind
+    if kind == "c" and not is_complex:
+        raise DomainError(f"{quote(name)} is complex", hint="declare it: `z : vector(n) complex`")
+    if is_complex and kind in "biufc":
+        return np.require(array, np.complex128, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
     if kind not in "biuf" or array.dtype.itemsize > 8:
         what = "an array of objects" if kind == "O" else f"of type {array.dtype}"
         raise DomainError(f"{quote(name)} is {what}", hint="real numbers are needed, as float64")
@@ -110,18 +115,19 @@ def bind_sizes(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> 
         progress = False
         for name, axis, dim, extent in axes:
             unknown = [n for n in set(dim.names) if n not in sizes]
-            if len(unknown) != 1 or dim.names.count(unknown[0]) != 1:
+            parts = dim.split(unknown[0]) if len(unknown) == 1 else None
+            if parts is None:
                 continue
-            known = dim.coefficient
-            for n in dim.names:
-                known *= sizes.get(n, 1)
-            if known and extent % known == 0:
-                sizes[unknown[0]] = extent // known
+            slope, rest = parts[0].value(sizes), extent - parts[1].value(sizes)
+            if slope and rest % slope == 0 and rest // slope >= 0:
+                sizes[unknown[0]] = rest // slope
                 told[unknown[0]] = name, axis
                 progress = True
     for name, axis, dim, extent in axes:
         if any(n not in sizes for n in dim.names):
-            known = dim.coefficient
+            if dim.product is None:
+                continue
+            known = dim.product[0]
             for n in dim.names:
                 known *= sizes.get(n, 1)
             if known and extent % known == 0:

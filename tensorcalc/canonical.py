@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import combinations, pairwise, permutations
 
 from tensorcalc.contraction import canonical_form
 from tensorcalc.dims import Dim, Dims
@@ -17,16 +18,26 @@ from tensorcalc.exact import exact, exact_function, exact_power
 from tensorcalc.ir import (
     Add,
     Basis,
+    Counter,
+    Data,
     Delta,
     Einsum,
     Labels,
+    LeviCivita,
     Map,
     MatrixFunction,
+    Merge,
     Node,
+    Range,
+    RangeSum,
+    Section,
     Size,
+    Unknown,
     Variable,
 )
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.structure import VanishesError, fold_structure
+from tensorcalc.traverse import fold
 from tensorcalc.views import common_free_axes, stands_transposed, untransposed
 
 Factor = tuple[Node, Labels]
@@ -34,7 +45,11 @@ Term = tuple[Fraction, Node]
 
 ONE = Fraction(1)
 NO_SIZES: Mapping[str, Dim] = {}
-TRANSPOSABLE = ("inv", "det", "logdet")  # f(A') is f(A)'
+# f(A') is f(A)'
+TRANSPOSABLE = frozenset("inv det logdet adj pinv power expm logm sqrtm sinm cosm".split())
+MAX_TURNED = 4  # axes of an antisymmetric factor that are put in order
+# X^n up to here is written out as a product, so that it can be contracted freely
+MAX_WRITTEN_POWER = 32
 NORMS = ("norm2", "normF")
 SMALL = 4  # terms or factors that may be repeated rather than shared
 SYMMETRIC = frozenset({"symmetric", "spd", "diagonal"})
@@ -60,8 +75,11 @@ def number(value: Fraction | int, dims: Dims = ()) -> Node:
 
 def size(dim: Dim) -> Node:
     """The size of an axis as a number."""
-    factors: list[Factor] = [(Size.of(Dim(1, (name,))), ()) for name in dim.names]
-    return add((), [(Fraction(dim.coefficient), einsum(0, (), factors))])
+    terms: list[Term] = []
+    for names, count in dim.terms:
+        factors: list[Factor] = [(Size.of(Dim.of(name)), ()) for name in names]
+        terms.append((Fraction(count), einsum(0, (), factors)))
+    return add((), terms)
 
 
 def as_number(node: Node) -> Fraction | None:
@@ -115,7 +133,7 @@ def add(dims: Dims, terms: Iterable[Term], *, turn: bool = True) -> Node:
             return _transposed(add((dims[1], dims[0]), turned, turn=False))
         free = common_free_axes(nodes)
         if free:
-            smaller = [(c, _without(node, free)) for node, c in kept]
+            smaller = [(c, without_axes(node, free)) for node, c in kept]
             return _repeated(add(smaller[0][1].dims, smaller), dims, free)
     return Add.of(dims, tuple(exact(c) for _, c in kept), tuple(n for n, _ in kept))
 
@@ -178,6 +196,11 @@ def einsum(
         else:
             kept.append((node, labels))
     kept = _absorb_deltas(rank, live, kept)
+    try:
+        while (folded := fold_structure(rank, live, kept)) is not None:
+            kept = _absorb_deltas(rank, live, folded)
+    except VanishesError:
+        return zeros(dims)
     inside = [_diagonal(node, labels) for node, labels in kept]
     if inside != kept:
         left: dict[Hashable, Dim] = dict(live.items())
@@ -188,20 +211,54 @@ def einsum(
     coefficient *= content
     covered = {label for _, labels in kept for label in labels}
     for label in [label for label in live if label >= rank and label not in covered]:
-        dim = live.pop(label)
-        coefficient *= dim.coefficient
-        kept += [(Size.of(Dim(1, (name,))), ()) for name in dim.names]
+        content, node = _content(size(live.pop(label)))
+        coefficient *= content
+        kept += expand(node, (), live) if isinstance(node, Einsum) else [(node, ())]
     if len(kept) == 1 and kept[0][0].rank == rank and kept[0][1] == tuple(range(rank)):
         return scale(coefficient, kept[0][0])
-    edges = [(node.key, labels, properties and is_symmetric(node)) for node, labels in kept]
-    order, labels_out, old = canonical_form(rank, {a: str(d) for a, d in live.items()}, edges)
-    node = Einsum.of(
-        rank,
-        tuple([live[label] for label in old]),
-        tuple([kept[k][0] for k in order]),
-        tuple(labels_out),
-    )
-    return scale(coefficient, node)
+    sign, node = _numbered(rank, live, kept, properties)
+    return scale(coefficient * sign, node)
+
+
+def _numbered(
+    rank: int, live: Mapping[int, Dim], factors: list[Factor], properties: bool
+) -> tuple[int, Node]:
+    """The Einsum with its labels and operands in canonical order, and its sign.
+
+    The axes of an antisymmetric factor stand in the order that gives the smallest node.
+    """
+    variants: list[tuple[int, list[Factor]]] = [(1, [])]
+    for node, labels in factors:
+        turned = _turned(labels) if isinstance(node, LeviCivita) else [(1, labels)]
+        variants = [
+            (sign * own, [*done, (node, order)]) for sign, done in variants for own, order in turned
+        ]
+    sizes = {a: str(d) for a, d in live.items()}
+    found: dict[Node, set[int]] = {}
+    for sign, kept in variants:
+        edges = [(node.key, labels, properties and is_symmetric(node)) for node, labels in kept]
+        order, labels_out, old = canonical_form(rank, sizes, edges)
+        node = Einsum.of(
+            rank,
+            tuple([live[label] for label in old]),
+            tuple([kept[k][0] for k in order]),
+            tuple(labels_out),
+        )
+        found.setdefault(node, set()).add(sign)
+    best = min(found, key=lambda node: node.key) if len(found) > 1 else next(iter(found))
+    signs = found[best]
+    return (signs.pop(), best) if len(signs) == 1 else (0, best)
+
+
+def _turned(labels: Labels) -> list[tuple[int, Labels]]:
+    """All orders of a few labels, each with the sign of its permutation."""
+    if len(labels) > MAX_TURNED:
+        return [(1, labels)]
+    found = []
+    for order in permutations(range(len(labels))):
+        inversions = sum(a > b for a, b in combinations(order, 2))
+        found.append(((-1) ** inversions, tuple([labels[k] for k in order])))
+    return found
 
 
 def contract(
@@ -322,14 +379,16 @@ def _transposed(node: Node) -> Node:
     return einsum(2, (node.dims[1], node.dims[0]), [(node, (1, 0))])
 
 
-def _without(node: Node, free: frozenset[int]) -> Node:
+def without_axes(node: Node, free: frozenset[int]) -> Node:
     """A node without axes along which it is constant."""
+    if not free:
+        return node
     dims = tuple([dim for axis, dim in enumerate(node.dims) if axis not in free])
     value = as_number(node)
     if value is not None:
         return number(value, dims)
     if isinstance(node, Add):
-        return scale(node.coefficients[0], _without(node.operands[0], free))
+        return scale(node.coefficients[0], without_axes(node.operands[0], free))
     if not isinstance(node, Einsum):
         raise TypeError(f"{node!r} is not known to be constant along an axis")
     sizes: dict[Hashable, Dim] = dict(enumerate(node.sizes))
@@ -340,7 +399,7 @@ def _without(node: Node, free: frozenset[int]) -> Node:
 
 
 def _repeated(node: Node, dims: Dims, free: frozenset[int]) -> Node:
-    """The opposite of `_without`."""
+    """The opposite of `without_axes`."""
     labels = tuple([axis for axis in range(len(dims)) if axis not in free])
     return einsum(len(dims), dims, [(node, labels)])
 
@@ -400,12 +459,16 @@ def elementwise(function: str, operands: Sequence[Node], *, turn: bool = True) -
     known = exact_function(function, values) if len(values) == len(operands) else None
     if known is not None:
         return number(known, dims)
+    if function == "conj":
+        return conjugate(operands[0])
     if turn and len(dims) == 2 and stands_transposed(operands):
         turned = [_transposed(node) for node in operands]
         return _transposed(elementwise(function, turned, turn=False))
     free = common_free_axes(operands)
     if free:
-        return _repeated(elementwise(function, [_without(o, free) for o in operands]), dims, free)
+        return _repeated(
+            elementwise(function, [without_axes(o, free) for o in operands]), dims, free
+        )
     return Map.of(function, tuple(operands))
 
 
@@ -450,20 +513,164 @@ def _is_plain(node: Einsum) -> bool:
     )
 
 
-def matrix_function(function: str, operand: Node) -> Node:
+def conjugate(node: Node) -> Node:
+    """The complex conjugate: what is real stays, of anything else that of its variables."""
+    if not node.is_complex:
+        return node
+
+    def visit(inner: Node, operands: tuple[Node, ...]) -> Node:
+        if not inner.is_complex:
+            return inner
+        if isinstance(inner, Map) and inner.function == "conj":
+            return inner.operands[0]
+        if isinstance(inner, Variable | Data | Unknown):
+            return Map.of("conj", (inner,))
+        return rebuild(inner, operands)
+
+    return fold([node], visit)[node]
+
+
+def matrix_function(function: str, *operands: Node, order: int = 0) -> Node:
     """A function of `matrix_functions.py` of the last axes, for each place on the others."""
     entry = MATRIX_FUNCTIONS[function]
-    dims = operand.dims[: operand.rank - entry.rank + entry.result]
+    operand, *parameters = operands
+    batch = operand.rank - entry.rank
+    own = operand.dims[batch:]
+    value = tuple(reversed(own)) if function == "pinv" else own[: entry.result]
+    dims = operand.dims[:batch] + value + own * order
     if function in NORMS:
         if is_zero(operand):
             return zeros(dims)
         content, operand = _content(operand)
         return scale(abs(content), MatrixFunction.of(function, dims, (operand,)))
+    free = common_free_axes(operands) & frozenset(range(batch))
+    if free:
+        smaller = [without_axes(node, free) for node in operands]
+        return _repeated(matrix_function(function, *smaller, order=order), dims, free)
     inner = untransposed(operand)
-    if inner is not None and function in TRANSPOSABLE:
-        node = matrix_function(function, inner)
+    if inner is not None and function in TRANSPOSABLE and not order:
+        node = matrix_function(function, inner, *parameters)
         return _transposed(node) if node.rank else node
-    return MatrixFunction.of(function, dims, (operand,))
+    if function == "power":
+        folded = _matrix_power(operand, parameters[0])
+        if folded is not None:
+            return folded
+    return MatrixFunction.of(function, dims, operands, order)
+
+
+def _matrix_power(base: Node, exponent: Node) -> Node | None:
+    """``base^exponent`` of matrices where it folds."""
+    n = base.rank
+    batch = tuple(range(n - 2))
+    p = as_number(exponent)
+    if p is not None:
+        if p < 0:
+            base, p = matrix_function("inv", base), -p
+        k = int(p)
+        if k > MAX_WRITTEN_POWER:
+            half = matrix_function("power", base, number(k // 2, exponent.dims))
+            halves: list[Factor] = [(half, (*batch, n - 2, n)), (half, (*batch, n, n - 1))]
+            if k % 2:
+                halves = [halves[0], (half, (*batch, n, n + 1)), (base, (*batch, n + 1, n - 1))]
+            return einsum(n, (*base.dims, *[base.dims[-1]] * (len(halves) - 1)), halves)
+        if k == 0:
+            return einsum(n, base.dims, [(Delta.of(base.dims[-1]), (n - 2, n - 1))])
+        row, inner = n - 2, list(range(n, n + k - 1))
+        chain = [row, *inner, n - 1]
+        factors: list[Factor] = [(base, (*batch, a, b)) for a, b in pairwise(chain)]
+        return einsum(n, (*base.dims, *[base.dims[-1]] * (k - 1)), factors)
+    if batch:
+        return None
+    if isinstance(base, MatrixFunction) and base.function == "inv":
+        return matrix_function("power", base.operands[0], scale(-1, exponent))
+    if isinstance(base, MatrixFunction) and base.function == "power":
+        product = einsum(0, (), [(base.operands[1], ()), (exponent, ())])
+        return matrix_function("power", base.operands[0], product)
+    if isinstance(base, Delta):
+        return base
+    content, base = _content(base)
+    scalars = [number(content)] if content != 1 else []
+    if isinstance(base, Einsum):
+        scalars += [o for o in base.operands if not o.rank]
+        rest = [(o, a) for o, a in zip(base.operands, base.labels, strict=True) if o.rank]
+        if rest:
+            base = einsum(base.rank, base.sizes, rest)
+    if not scalars or not base.rank:
+        return None
+    powers = [(elementwise("pow", (scalar, exponent)), ()) for scalar in scalars]
+    return einsum(2, base.dims, [*powers, (matrix_function("power", base, exponent), (0, 1))])
+
+
+def unknown(
+    name: str,
+    result: Dims,
+    operands: tuple[Node, ...],
+    batch: int = 0,
+    derivatives: tuple[int, ...] = (),
+    *,
+    is_applied: bool = True,
+) -> Node:
+    """A function that is only known by name, or its derivative by some of its arguments.
+
+    The axes of the derivatives stand in the order of `derivatives`, which is ascending.
+    """
+    dims = operands[0].dims[:batch] + result
+    for position in derivatives:
+        dims += operands[position].dims[batch:]
+    free = common_free_axes(operands) & frozenset(range(batch))
+    if free:
+        smaller = tuple([without_axes(node, free) for node in operands])
+        made = unknown(name, result, smaller, batch - len(free), derivatives, is_applied=is_applied)
+        return _repeated(made, dims, free)
+    return Unknown.of(name, dims, operands, batch, derivatives, is_applied)
+
+
+# ── sums over integers ───────────────────────────────────────────────────────────────────────
+
+
+def range_sum(body: Node, counter: Counter) -> Node:
+    """The sum of `body` over the integers from the counter's first to its last value.
+
+    In the node the counter has the first level that no sum inside has, so that its name does not
+    matter. What the counter does not occur in stands outside.
+    """
+    low, high = counter.operands
+    times = add((), [(ONE, high), (Fraction(-1), low), (ONE, number(1))])
+    if counter not in body.counters:
+        axes = tuple(range(body.rank))
+        return einsum(body.rank, body.dims, [(body, axes), (times, ())])
+    if isinstance(body, Add) and len(body.operands) == 1:
+        return scale(body.coefficients[0], range_sum(body.operands[0], counter))
+    if isinstance(body, Einsum):
+        outside = [o for o in body.operands if not o.rank and counter not in o.counters]
+        if outside:
+            inside = [
+                (o, a)
+                for o, a in zip(body.operands, body.labels, strict=True)
+                if o.rank or counter in o.counters
+            ]
+            inner = range_sum(einsum(body.rank, body.sizes, inside), counter)
+            axes = tuple(range(body.rank))
+            return einsum(body.rank, body.dims, [(inner, axes), *[(o, ()) for o in outside]])
+    taken = {other.level for other in body.counters if other is not counter}
+    level = body.height + 1
+    while level in taken:
+        level += 1
+    if level != counter.level:
+        renamed = Counter.of(level, counter.operands)
+        body, counter = replace_counter(body, counter, renamed), renamed
+    return RangeSum.of((body, counter))
+
+
+def replace_counter(body: Node, counter: Counter, value: Node) -> Node:
+    """The body with the counter replaced by another scalar."""
+
+    def visit(node: Node, operands: tuple[Node, ...]) -> Node:
+        if node is counter:
+            return value
+        return node if counter not in node.counters else rebuild(node, operands)
+
+    return fold([body], visit)[body]
 
 
 # ── rebuilding ───────────────────────────────────────────────────────────────────────────────
@@ -483,6 +690,12 @@ def rebuild(node: Node, operands: tuple[Node, ...], sizes: Mapping[str, Dim] = N
             return Delta.of(dims[0])
         case Basis():
             return Basis.of(dims[0], node.position)
+        case Merge():
+            return _leaf(Merge.of(dims[1:]))
+        case Section():
+            return _leaf(Section.of(dims[0], dims[1], node.offset.substitute(sizes)))
+        case Range():
+            return Range.of(dims[0], node.start.substitute(sizes))
         case Einsum():
             label_sizes = [dim.substitute(sizes) for dim in node.sizes]
             return einsum(node.rank, label_sizes, zip(operands, node.labels, strict=True))
@@ -492,5 +705,28 @@ def rebuild(node: Node, operands: tuple[Node, ...], sizes: Mapping[str, Dim] = N
         case Map():
             return elementwise(node.function, operands)
         case MatrixFunction():
-            return matrix_function(node.function, operands[0])
+            return matrix_function(node.function, *operands, order=node.order)
+        case Unknown():
+            result = dims[node.batch : node.batch + node.result]
+            return unknown(
+                node.name,
+                result,
+                operands,
+                node.batch,
+                node.derivatives,
+                is_applied=node.is_applied,
+            )
+        case Counter():
+            return Counter.of(node.level, operands)
+        case RangeSum():
+            counter = operands[1]
+            if not isinstance(counter, Counter):
+                raise TypeError("a RangeSum counts with a Counter")
+            return range_sum(operands[0], counter)
     return node
+
+
+def _leaf(node: Node) -> Node:
+    """A constant of structure in normal form."""
+    axes = tuple(range(node.rank))
+    return einsum(node.rank, node.dims, [(node, axes)])

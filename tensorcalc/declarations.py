@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensorcalc.dims import Dim, Dims
-from tensorcalc.errors import DomainError, ParseError, Span, quote
+from tensorcalc.errors import ParseError, Span, quote
 from tensorcalc.functions import FUNCTIONS
 from tensorcalc.ir import Variable
 from tensorcalc.parse import GREEK as GREEK_NAMES, spell_name
@@ -46,8 +46,6 @@ def declared(name: str, declaration: Syntax) -> Variable:
             declaration.span,
             f"the properties are {', '.join(sorted(PROPERTIES))}",
         )
-    if "complex" in properties:
-        raise DomainError("complex variables are not supported yet", declaration.span)
     facts = frozenset(properties) | (frozenset({kind}) if times == 2 else frozenset())
     return Variable.of(name, tuple(dims) * times, facts)
 
@@ -55,7 +53,7 @@ def declared(name: str, declaration: Syntax) -> Variable:
 def dim_of(syntax: Syntax) -> Dim:
     """A size as written in a declaration: a name, a positive integer or a product of them."""
     parts = list(syntax.children) if syntax.kind == "product" else [syntax]
-    result = Dim(1)
+    result = Dim.of(1)
     for part, operator in zip(parts, syntax.words if len(parts) > 1 else "*", strict=True):
         word = part.words[0] if part.words else ""
         if operator == "*" and part.kind == "name":

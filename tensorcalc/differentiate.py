@@ -19,7 +19,19 @@ from tensorcalc import canonical
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.errors import DomainError
 from tensorcalc.functions import ARGUMENTS, FUNCTIONS
-from tensorcalc.ir import Add, Delta, Einsum, Labels, Map, MatrixFunction, Node, Variable
+from tensorcalc.ir import (
+    Add,
+    Counter,
+    Delta,
+    Einsum,
+    Labels,
+    Map,
+    MatrixFunction,
+    Node,
+    RangeSum,
+    Unknown,
+    Variable,
+)
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.templates import formula, lift, scalar_formula
 from tensorcalc.traverse import postorder
@@ -31,7 +43,8 @@ HOLE = "∂"  # not a name of the language
 class LinearTerm:
     """A contraction with a hole: ``coefficient * Σ hole[labels] * factors``.
 
-    Labels below `rank` are the axes of the node whose differential this is a term of.
+    Labels below `rank` are the axes of the node whose differential this is a term of. `counters`
+    are summed over too, the innermost first.
     """
 
     coefficient: Fraction
@@ -39,6 +52,7 @@ class LinearTerm:
     sizes: Dims
     factors: tuple[canonical.Factor, ...]
     hole: Labels
+    counters: tuple[Counter, ...] = ()
 
 
 def differentiate(output: Node, variable: Variable) -> Node:
@@ -63,6 +77,9 @@ def jvp(output: Node, tangents: Mapping[Variable, Node], extra: Dims = ()) -> No
     for node in postorder([output]):
         if isinstance(node, Variable) or not any(o in found for o in node.operands):
             continue
+        if isinstance(node, RangeSum):
+            found[node] = canonical.range_sum(found[node.operands[0]], node.counter)
+            continue
         parts = []
         for position, operand in enumerate(node.operands):
             if operand not in found:
@@ -73,6 +90,8 @@ def jvp(output: Node, tangents: Mapping[Variable, Node], extra: Dims = ()) -> No
                 filled = (found[operand], (*term.hole, *trailing))
                 ends = [*range(term.rank), *trailing]
                 product = canonical.contract(ends, sizes, [*term.factors, filled])
+                for counter in term.counters:
+                    product = canonical.range_sum(product, counter)
                 parts.append((term.coefficient, product))
         found[node] = canonical.add((*node.dims, *extra), parts)
     return found.get(output) or canonical.zeros((*output.dims, *extra))
@@ -99,16 +118,26 @@ def vjp(
         arrived = canonical.add((*extra, *node.dims), waiting.pop(node))
         if canonical.is_zero(arrived):
             continue
+        if isinstance(node, RangeSum):
+            waiting.setdefault(node.operands[0], []).append((Fraction(1), arrived))
+            continue
         for position, operand in enumerate(node.operands):
             if operand not in active:
                 continue
             for term in _differential(node, position):
                 pulled = _transpose(term, arrived, operand.dims, leading, extra)
+                for counter in (*term.counters, *_left(node, operand)):
+                    pulled = canonical.range_sum(pulled, counter)
                 waiting.setdefault(operand, []).append((term.coefficient, pulled))
     return {
         variable: canonical.add((*extra, *variable.dims), waiting.get(variable, ()))
         for variable in variables
     }
+
+
+def _left(node: Node, operand: Node) -> list[Counter]:
+    """The counters whose sums a cotangent leaves on its way to the operand, innermost first."""
+    return sorted(node.counters - operand.counters, key=lambda counter: counter.level)
 
 
 def _transpose(
@@ -162,22 +191,65 @@ def _differential(node: Node, position: int) -> Iterator[LinearTerm]:
             if not canonical.is_zero(slope):
                 yield LinearTerm(Fraction(1), node.rank, node.dims, ((slope, axes),), axes)
         case MatrixFunction():
-            yield from _matrix_differential(node)
+            yield from _matrix_differential(node, position)
+        case Unknown():
+            derivatives = tuple(sorted((*node.derivatives, position)))
+            result = node.dims[node.batch : node.batch + node.result]
+            slope = canonical.unknown(
+                node.name, result, node.operands, node.batch, derivatives,
+                is_applied=node.is_applied,
+            )  # fmt: skip
+            yield _new_axes(node, slope, position, derivatives.index(position))
+        case Counter():
+            raise DomainError("the ends of a sum over integers cannot be differentiated")
         case _:
             raise TypeError(f"{node!r} has no operands")
 
 
-def _matrix_differential(node: MatrixFunction) -> Iterator[LinearTerm]:
+def _new_axes(node: Unknown, slope: Node, position: int, place: int) -> LinearTerm:
+    """The derivative of an unknown function with its new axes, which stand `place`-th, summed."""
+    start = node.batch + node.result
+    start += sum(node.operands[k].rank - node.batch for k in node.derivatives[:place])
+    own = node.operands[position].dims[node.batch :]
+    new = tuple(range(node.rank, node.rank + len(own)))
+    axes = tuple(range(node.rank))
+    labels = axes[:start] + new + axes[start:]
+    hole = axes[: node.batch] + new
+    return LinearTerm(Fraction(1), node.rank, node.dims + own, ((slope, labels),), hole)
+
+
+def _matrix_differential(node: MatrixFunction, position: int) -> Iterator[LinearTerm]:
     entry = MATRIX_FUNCTIONS[node.function]
-    (operand,) = node.operands
-    name, _, kind = entry.argument.partition(" : ")
-    template = formula(f"{name}, d{name} : {kind}", entry.differential)
+    if position:
+        raise DomainError("a matrix power cannot be differentiated by its exponent, an integer")
+    operand, *parameters = node.operands
     batch = operand.dims[: operand.rank - entry.rank]
-    own = formula(f"{name} : {kind}", name).dims
-    sizes = dict(zip(map(str, own), operand.dims[len(batch) :], strict=True))
+    if entry.differential is None:
+        own = operand.dims[len(batch) :]
+        slope = canonical.matrix_function(node.function, operand, order=node.order + 1)
+        new = tuple(range(node.rank, node.rank + len(own)))
+        axes = tuple(range(node.rank))
+        hole_axes = axes[: len(batch)] + new
+        yield LinearTerm(Fraction(1), node.rank, node.dims + own, ((slope, axes + new),), hole_axes)
+        return
+    name, _, kind = entry.argument.partition(" : ")
+    declarations = f"{name}, d{name} : {kind}"
+    arguments: dict[str, Node] = {name: operand}
+    if entry.parameter is not None:
+        declarations += f"; {entry.parameter}"
+        arguments[entry.parameter.partition(" : ")[0]] = parameters[0]
+    template = formula(declarations, entry.differential)
+    variable = formula(f"{name} : {kind}", name).dims
+    sizes = dict(zip(map(str, variable), operand.dims[len(batch) :], strict=True))
     hole = Variable.of(HOLE, operand.dims)
-    differential = lift(template, {name: operand, f"d{name}": hole}, batch, sizes)
+    differential = lift(template, {**arguments, f"d{name}": hole}, batch, sizes)
     yield from linear_terms(differential, hole)
+
+
+# on the way to the hole: coefficient, sizes of labels, factors so far, node, its labels, counters
+_Path = tuple[
+    Fraction, dict[int, Dim], tuple[canonical.Factor, ...], Node, Labels, tuple[Counter, ...]
+]
 
 
 def linear_terms(expression: Node, hole: Variable) -> Iterator[LinearTerm]:
@@ -193,12 +265,10 @@ def linear_terms(expression: Node, hole: Variable) -> Iterator[LinearTerm]:
         if any(operand in depends for operand in node.operands):
             depends.add(node)
     rank = expression.rank
-    start = (Fraction(1), dict(enumerate(expression.dims)), (), expression, tuple(range(rank)))
-    stack: list[tuple[Fraction, dict[int, Dim], tuple[canonical.Factor, ...], Node, Labels]] = [
-        start
-    ]
+    start = Fraction(1), dict(enumerate(expression.dims)), (), expression, tuple(range(rank)), ()
+    stack: list[_Path] = [start]
     while stack:
-        coefficient, live, factors, node, labels = stack.pop()
+        coefficient, live, factors, node, labels, counters = stack.pop()
         if node is hole:
             renumber = {label: k for k, label in enumerate(sorted(live))}
             yield LinearTerm(
@@ -207,18 +277,22 @@ def linear_terms(expression: Node, hole: Variable) -> Iterator[LinearTerm]:
                 tuple([live[label] for label in sorted(live)]),
                 tuple((n, tuple([renumber[a] for a in own])) for n, own in factors),
                 tuple([renumber[a] for a in labels]),
+                counters,
             )
+        elif isinstance(node, RangeSum):
+            inside = (node.counter, *counters)
+            stack.append((coefficient, live, factors, node.operands[0], labels, inside))
         elif isinstance(node, Add):
             for c, operand in zip(node.coefficients, node.operands, strict=True):
                 if operand not in depends:
                     raise TypeError(f"{expression!r} is not linear")
-                stack.append((coefficient * c, dict(live), factors, operand, labels))
+                stack.append((coefficient * c, dict(live), factors, operand, labels, counters))
         elif isinstance(node, Einsum):
             inner = canonical.expand(node, labels, live)
             carriers = [k for k, (operand, _) in enumerate(inner) if operand in depends]
             if len(carriers) != 1:
                 raise TypeError(f"{expression!r} is not linear")
             operand, own = inner.pop(carriers[0])
-            stack.append((coefficient, live, factors + tuple(inner), operand, own))
+            stack.append((coefficient, live, factors + tuple(inner), operand, own, counters))
         else:
             raise TypeError(f"{expression!r} is not linear")

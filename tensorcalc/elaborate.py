@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from tensorcalc import canonical, value as v
-from tensorcalc.array_functions import ARRAY_FUNCTIONS, mean_over
+from tensorcalc import canonical, unknowns, value as v
+from tensorcalc.array_functions import ARRAY_FUNCTIONS
+from tensorcalc.blocks import join_blocks
+from tensorcalc.counting import Counted, as_dim, is_integer, offset_of, stands_in_subscript
 from tensorcalc.declarations import dim_of
 from tensorcalc.dims import Dim
 from tensorcalc.einsum_string import parse_einsum
@@ -22,8 +24,19 @@ from tensorcalc.errors import (
     UnknownNameError,
 )
 from tensorcalc.functions import COMPARISONS, FUNCTIONS
-from tensorcalc.ir import Delta, Node, Variable, sizes_of
+from tensorcalc.ir import (
+    Counter,
+    Delta,
+    LeviCivita,
+    Node,
+    Range,
+    Variable,
+    sizes_of,
+)
+from tensorcalc.kronecker import commutation
 from tensorcalc.limits import current as limits
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.reductions import REDUCTIONS, reduce_indices
 from tensorcalc.scope import DECLARATIONS, Scope
 from tensorcalc.syntax import Syntax
 from tensorcalc.traverse import Steps, fold, trampoline
@@ -32,15 +45,15 @@ from tensorcalc.value import Factor, Value
 NO_INDICES: frozenset[str] = frozenset()
 SIZE_FUNCTIONS = {"rows": (2, 0), "cols": (2, 1), "len": (1, 0)}  # rank and axis
 CONSTANT_TENSORS = {"vector": 1, "matrix": 2}
-# ^ of matrices up to here is written out as a product, so that it can be contracted freely
-MAX_WRITTEN_POWER = 32
+# a sum over integers of up to so many terms is written out
+MAX_WRITTEN_SUM = 64
+MAX_LEVI_CIVITA = 6
+SERIES = [name for name, entry in MATRIX_FUNCTIONS.items() if entry.differential is None]
 # elementwise functions that are written as calls
 CALLS = [name for name in FUNCTIONS if name not in ("pow", *COMPARISONS.values())]
-# functions of the language that have no meaning here yet
-PLANNED = (
-    "pinv adj vec kron cross softmax logsumexp expm logm sqrtm sinm cosm commutation conj".split()
-)
-FUNCTION_NAMES = (*CALLS, *ARRAY_FUNCTIONS, "sqrt", "einsum", "eye", *CONSTANT_TENSORS)
+FUNCTION_NAMES = (
+    *CALLS, *ARRAY_FUNCTIONS, "sqrt", "einsum", "eye", "commutation", *CONSTANT_TENSORS
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +133,22 @@ def rename_sizes(roots: list[Node], sizes: dict[str, Dim]) -> dict[Node, Node]:
     return fold(roots, visit)
 
 
+def _levi_civita(syntax: Syntax) -> Node:
+    rank = len(syntax.children) - 1
+    if rank > MAX_LEVI_CIVITA:
+        raise LimitError(f"eps has at most {MAX_LEVI_CIVITA} subscripts", syntax.span)
+    return LeviCivita.of(rank)
+
+
 class _Elaborator:
     """Reads statements and expressions in the names of one program."""
 
     def __init__(self, program: Syntax) -> None:
         self.scope = Scope(program)
         self.shapes = self.scope.shapes
+        self.unknowns = self.scope.unknowns
+        self.counted: dict[str, Counted] = {}  # the integers that sums count with
+        self.counters = 0
 
     # ── statements ───────────────────────────────────────────────────────────────────────────
 
@@ -179,7 +202,9 @@ class _Elaborator:
                 opened = yield self.open(syntax, bound)
                 return v.close(opened, self.shapes, bound)
             case "name":
-                return self.scope.value(syntax)
+                if syntax.words[0] in self.counted:
+                    return replace(self.counted[syntax.words[0]].value, span=syntax.span)
+                return self.name(syntax)
             case "number":
                 return Value(canonical.number(_literal(syntax)), span=syntax.span)
             case "node":
@@ -194,9 +219,13 @@ class _Elaborator:
                 base = yield self.value(syntax.children[0], bound)
                 exponent = yield self.value(syntax.children[1], bound)
                 return self.power(base, exponent, syntax)
-            case "transpose" | "hermitian":
+            case "transpose":
                 operand = yield self.value(syntax.children[0], bound)
                 return v.transpose(operand, syntax.span)
+            case "hermitian":
+                operand = yield self.value(syntax.children[0], bound)
+                conjugate = replace(operand, node=canonical.conjugate(operand.node))
+                return v.transpose(conjugate, syntax.span)
             case "compare":
                 left = yield self.value(syntax.children[0], bound)
                 right = yield self.value(syntax.children[1], bound)
@@ -212,10 +241,33 @@ class _Elaborator:
             case "indexed_call":
                 found = yield self.indexed_call(syntax, bound)
                 return found
-        names = {"rows": "explicit matrices", "range_call": "sums over integers"}
-        raise DomainError(
-            f"{names.get(syntax.kind, syntax.kind)} are not supported yet", syntax.span
-        )
+            case "range_call":
+                found = yield self.range_call(syntax, bound)
+                return found
+            case "rows":
+                rows: list[list[Value]] = []
+                for row in syntax.children:
+                    rows.append([])
+                    for child in row.children:
+                        rows[-1].append((yield self.value(child, bound)))
+                return join_blocks(rows, self.shapes, syntax.span)
+        raise TypeError(f"no such construct: {syntax.kind}")
+
+    def name(self, syntax: Syntax) -> Value:
+        """What a name means; one that depends on variables, as a function of them."""
+        word = syntax.words[0]
+        function = self.unknowns.get(word)
+        if function is None or word in self.scope.definitions:
+            return self.scope.value(syntax)
+        if function.is_applied:
+            raise UnknownNameError(
+                f"{word} is a function", syntax.span, f"write its argument: `{word}(…)`"
+            )
+        return unknowns.dependent(function, self.depends(function, syntax.span), (), syntax.span)
+
+    def depends(self, function: unknowns.UnknownFunction, span: Span) -> list[Value]:
+        """The variables that an unknown function depends on."""
+        return [self.scope.value(Syntax("name", (name,), (), span)) for name in function.depends]
 
     def open(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Value]:
         """The value as a factor: repeated indices wait for the product around it."""
@@ -228,8 +280,10 @@ class _Elaborator:
                 found = yield self.open(syntax.children[0], bound)
                 return replace(found, node=canonical.scale(-1, found.node), span=syntax.span)
             case "subscript":
-                if self.is_delta(syntax):
+                if self.is_reserved(syntax, "delta"):
                     base = Value(Delta.of(self.shapes.fresh()), span=syntax.span)
+                elif self.is_reserved(syntax, "eps"):
+                    base = Value(_levi_civita(syntax), span=syntax.span)
                 else:
                     base = yield self.value(syntax.children[0], bound)
                 subscripts = [self.subscript(child) for child in syntax.children[1:]]
@@ -237,14 +291,22 @@ class _Elaborator:
         found = yield self.value(syntax, bound)
         return found
 
-    def is_delta(self, syntax: Syntax) -> bool:
-        """Whether a subscripted name is Kronecker's delta."""
+    def is_reserved(self, syntax: Syntax, word: str) -> bool:
+        """Whether a subscripted name is Kronecker's delta or Levi-Civita's epsilon."""
         base = syntax.children[0]
-        return base.kind == "name" and base.words[0] == "delta" and not self.scope.knows("delta")
+        return base.kind == "name" and base.words[0] == word and not self.scope.knows(word)
 
     def factors(self, product: Syntax, bound: frozenset[str]) -> Steps[list[Factor]]:
         factors = []
-        for operator, child in zip(product.words, product.children, strict=True):
+        parts = list(zip(product.words, product.children, strict=True))
+        while parts:
+            operator, child = parts.pop(0)
+            if self.unknowns and parts and parts[0][0] == "/":
+                found = unknowns.derivative_of(child, parts[0][1], self.unknowns)
+                if found is not None:
+                    value = yield self.derivative(found, child, parts.pop(0)[1], bound)
+                    factors.append(Factor(operator, value))
+                    continue
             if operator in ("/", "./"):  # the reciprocal of a product is a place of its own
                 value = yield self.value(child, bound)
                 if canonical.is_zero(value.node):
@@ -254,11 +316,53 @@ class _Elaborator:
             factors.append(Factor(operator, value))
         return factors
 
-    def subscript(self, syntax: Syntax) -> str | int:
+    def derivative(
+        self,
+        found: tuple[unknowns.UnknownFunction, tuple[int, ...]],
+        above: Syntax,
+        below: Syntax,
+        bound: frozenset[str],
+    ) -> Steps[Value]:
+        """``du/dx``, ``du/dx[i,j]`` or ``dg/d1(x)``: a derivative of an unknown function."""
+        function, positions = found
+        span = Span(above.span.text, above.span.start, below.span.end)
+        if below.kind == "transpose":
+            found_value: Value = yield self.derivative(found, above, below.children[0], bound)
+            return v.transpose(found_value, span)
+        inner = below.children[0] if below.kind == "subscript" else below
+        if function.is_applied:
+            if inner.kind != "call":
+                raise UnknownNameError(
+                    f"{function.name} is a function", span, f"write `{span.source}(…)`"
+                )
+            arguments: list[Value] = []
+            for child in inner.children:
+                arguments.append((yield self.value(child, bound)))
+            value = unknowns.apply(function, arguments, positions, self.shapes, span)
+        else:
+            value = unknowns.dependent(function, self.depends(function, span), positions, span)
+        children = (above.children[1:] if above.kind == "subscript" else ()) + (
+            below.children[1:] if below.kind == "subscript" else ()
+        )
+        if not children:
+            return value
+        subscripts = [self.subscript(child) for child in children]
+        return v.subscript(value, subscripts, self.shapes, span)
+
+    def subscript(self, syntax: Syntax) -> v.Subscript:
         if syntax.kind == "number" and syntax.words[0].isdigit():
             return int(syntax.words[0])
-        if syntax.kind == "name":
+        if syntax.kind == "name" and syntax.words[0] not in self.counted:
             return syntax.words[0]
+        counted = [
+            self.counted[part.words[0]]
+            for part in (*syntax.children, syntax)
+            if part.kind == "name" and part.words[0] in self.counted
+        ]
+        if counted:
+            offset = offset_of(syntax)
+            if offset is not None:
+                return counted[0].subscript(offset, syntax.span)
         raise IndexNotationError(
             f"a subscript is an index name or an integer from 0, not {syntax.span.source}",
             syntax.span,
@@ -279,30 +383,33 @@ class _Elaborator:
                 syntax.span,
                 "write `.^` for the power of each entry",
             )
-        if not self.shapes.equate(*base.whole):
+        if not v.make_square(base, self.shapes):
             raise ShapeError(
                 f"only a square matrix has powers: {base.describe(self.shapes)}", syntax.span
             )
         n = canonical.as_number(exponent.node)
-        if exponent.rank or n is None or n.denominator != 1:
-            raise DomainError("the power of a matrix must be an integer", syntax.children[1].span)
-        return self.matrix_power(base, int(n), syntax)
-
-    def matrix_power(self, base: Value, n: int, syntax: Syntax) -> Value:
-        if n < 0:
-            base = replace(base, node=canonical.matrix_function("inv", base.node))
-            n = -n
-        if n > limits().exponent:
+        if exponent.rank or not is_integer(exponent.node):
+            raise DomainError(
+                "the power of a matrix must be an integer",
+                syntax.children[1].span,
+                "declare it: `k : scalar integer`" if n is None else None,
+            )
+        if n is not None and abs(n) > limits().exponent:
             raise LimitError(f"the exponent is over {limits().exponent}", syntax.span)
-        bound = frozenset(base.indices)
-        if n == 0:
-            unit = Value(Delta.of(base.whole[0]), span=syntax.span)
-            return replace(base, node=v.align([unit, base], self.shapes, syntax.span, "")[0][0])
-        if n <= MAX_WRITTEN_POWER:
-            return v.multiply([Factor("*", base)] * n, self.shapes, bound, syntax.span)
-        half = self.matrix_power(base, n // 2, syntax)
-        factors = [Factor("*", half), Factor("*", half)] + [Factor("*", base)] * (n % 2)
-        return v.multiply(factors, self.shapes, bound, syntax.span)
+        indices = tuple(dict.fromkeys((*base.indices, *exponent.indices)))
+        batch = [base.node.dims[base.indices.index(i)] if i in base.indices
+                 else exponent.node.dims[exponent.indices.index(i)] for i in indices]  # fmt: skip
+        sizes = (*batch, *base.whole)
+        place = {index: axis for axis, index in enumerate(indices)}
+        axes = (*[place[i] for i in base.indices], len(indices), len(indices) + 1)
+        node = canonical.matrix_function(
+            "power",
+            canonical.einsum(len(sizes), sizes, [(base.node, axes)]),
+            canonical.einsum(
+                len(batch), batch, [(exponent.node, tuple([place[i] for i in exponent.indices]))]
+            ),
+        )
+        return replace(base, node=node, indices=indices, span=syntax.span)
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────
 
@@ -315,6 +422,11 @@ class _Elaborator:
         if name in CONSTANT_TENSORS or name == "eye":
             found = yield self.constant(syntax, bound)
             return found
+        if name == "commutation":
+            _arity(syntax, 2, 2)
+            rows = yield self.size(children[0], bound)
+            columns = yield self.size(children[1], bound)
+            return Value(commutation(rows, columns), span=syntax.span)
         args: list[Value] = []
         for child in children:
             args.append((yield self.value(child, bound)))
@@ -322,16 +434,29 @@ class _Elaborator:
             _arity(syntax, 1, 1)
             half = Value(canonical.number(Fraction(1, 2)))
             return v.elementwise("pow", [args[0], half], self.shapes, syntax.span)
-        if name in CALLS:
+        plain = name.rstrip("'")
+        if plain in self.unknowns and self.unknowns[plain].is_applied:
+            function = self.unknowns[plain]
+            if len(args) > 1 and plain != name:
+                raise DomainError(
+                    f"{plain} has {len(args)} arguments: `'` does not say which is meant",
+                    syntax.span,
+                    f"write `d{plain}/d1(…)` for the derivative by the first",
+                )
+            order = (0,) * (len(name) - len(plain))
+            return unknowns.apply(function, args, order, self.shapes, syntax.span)
+        if plain != name and plain in SERIES:
+            return self.series_derivative(plain, len(name) - len(plain), args, syntax)
+        if name in ("max", "min") and (len(args) > 2 or self.is_entrywise(name, args)):
+            return self.pairwise(name, args, syntax.span)
+        if name in CALLS and name not in ("max", "min"):
             arity = FUNCTIONS[name].arity
             _arity(syntax, arity, arity)
             return v.elementwise(name, args, self.shapes, syntax.span)
         if name in ARRAY_FUNCTIONS:
-            function = ARRAY_FUNCTIONS[name]
-            _arity(syntax, function.least, function.most)
-            return function.apply(args, self.shapes, syntax.span)
-        if name in PLANNED:
-            raise DomainError(f"{name} is not supported yet", syntax.span)
+            entry = ARRAY_FUNCTIONS[name]
+            _arity(syntax, entry.least, entry.most)
+            return entry.apply(args, self.shapes, syntax.span)
         near = difflib.get_close_matches(name, FUNCTION_NAMES, 1)
         hint = f"did you mean {near[0]}?" if near else None
         if self.scope.knows(name):
@@ -377,14 +502,138 @@ class _Elaborator:
 
     def indexed_call(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Value]:
         name, *indices = syntax.words
-        if name not in ("sum", "mean"):
-            raise DomainError(f"{name}[…](…) is not supported yet", syntax.span)
+        if name not in REDUCTIONS:
+            near = difflib.get_close_matches(name, REDUCTIONS, 1)
+            raise UnknownNameError(
+                f"{name}[…](…) is not a reduction",
+                syntax.span,
+                f"did you mean {near[0]}?" if near else f"they are {', '.join(REDUCTIONS)}",
+            )
         _arity(syntax, 1, 1)
         value = yield self.value(syntax.children[0], bound | frozenset(indices))
         value = replace(value, span=syntax.span)
-        if name == "sum":
-            return v.reduce_indices(value, indices, syntax.span)
-        return mean_over(value, indices, syntax.span)
+        return reduce_indices(name, value, indices, syntax.span)
+
+    def is_entrywise(self, name: str, args: list[Value]) -> bool:
+        """Whether ``max(x, y)`` compares entries; ``max(X, 1)`` of a matrix names an axis."""
+        if len(args) != 2:
+            return False
+        axis = canonical.as_number(args[1].node)
+        if args[0].rank < 2 or args[1].rank or axis not in (1, 2):
+            return True
+        self.scope.note(
+            f"{name}(…, {axis}) of a matrix is along axis {axis}; "
+            f"the entrywise one is {name}(…, matrix({axis}))"
+        )
+        return False
+
+    def pairwise(self, name: str, args: list[Value], span: Span) -> Value:
+        """``max(a, b, c)``: the largest, entry by entry."""
+        largest = args[0]
+        for other in args[1:]:
+            largest = v.elementwise(name, [largest, other], self.shapes, span)
+        return largest
+
+    def series_derivative(self, name: str, order: int, args: list[Value], syntax: Syntax) -> Value:
+        """``expm'(X)[i,j,k,l]``: the derivative of a power series, a tensor."""
+        _arity(syntax, 1, 1)
+        (x,) = args
+        if not v.make_square(x, self.shapes):
+            raise ShapeError(
+                f"{name} takes a square matrix: {x.describe(self.shapes)}", syntax.span
+            )
+        node = canonical.matrix_function(name, x.node, order=order)
+        return replace(x, node=node, row=False, span=syntax.span)
+
+    def range_call(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Value]:
+        """``sum[r=0..k-1](…)``: written out, along an axis, or a sum that counts when run."""
+        name, index = syntax.words
+        start, stop, *arguments = syntax.children
+        if name not in ("sum", "prod"):
+            raise UnknownNameError(
+                f"{name}[…=…](…) is not a sum over integers", syntax.span, "write `sum[r=0..n](…)`"
+            )
+        if len(arguments) != 1:
+            raise ParseError(f"{name} takes one argument, {len(arguments)} given", syntax.span)
+        low: Value = yield self.value(start, bound)
+        high: Value = yield self.value(stop, bound)
+        for end, child in ((low, start), (high, stop)):
+            if end.node.rank or not is_integer(end.node):
+                raise DomainError(
+                    "a sum over integers goes from an integer to an integer",
+                    child.span,
+                    "declare it: `k : scalar integer`",
+                )
+        first, last = canonical.as_number(low.node), canonical.as_number(high.node)
+        found: Value
+        if first is not None and last is not None and last - first < MAX_WRITTEN_SUM:
+            found = yield self.written_sum(syntax, int(first), int(last), bound)
+            return found
+        if name == "prod":
+            raise DomainError(
+                f"a product over integers has at most {MAX_WRITTEN_SUM} factors, known in advance",
+                syntax.span,
+                "write `prod[i](…)` for the product over an index",
+            )
+        if stands_in_subscript(arguments[0], index):
+            found = yield self.axis_sum(syntax, low, high, bound)
+            return found
+        self.counters += 1
+        counter = Counter.of(-self.counters, (low.node, high.node))
+        counted = Counted(index, Value(counter))
+        found = yield self.counting(counted, arguments[0], bound)
+        return replace(found, node=canonical.range_sum(found.node, counter), span=syntax.span)
+
+    def counting(self, counted: Counted, body: Syntax, bound: frozenset[str]) -> Steps[Value]:
+        """The value of the body while a name stands for an integer."""
+        outer = self.counted.get(counted.name)
+        self.counted[counted.name] = counted
+        value: Value = yield self.value(body, bound)
+        del self.counted[counted.name]
+        if outer is not None:
+            self.counted[counted.name] = outer
+        return value
+
+    def written_sum(
+        self, syntax: Syntax, first: int, last: int, bound: frozenset[str]
+    ) -> Steps[Value]:
+        """The sum or product of the body at each integer; of none, 0 or 1 of its shape."""
+        name, index = syntax.words
+        terms: list[Value] = []
+        for number in range(first, max(first, last) + 1):
+            counted = Counted(index, Value(canonical.number(number)), number)
+            terms.append((yield self.counting(counted, syntax.children[2], bound)))
+        if name == "prod":
+            factors = [Factor("*", term) for term in terms]
+            if last < first:
+                if terms[0].rank:
+                    raise DomainError("an empty product of matrices", syntax.span)
+                return replace(terms[0], node=canonical.number(1, terms[0].node.dims))
+            every = frozenset(i for term in terms for i in term.indices)
+            return v.multiply(factors, self.shapes, bound | every, syntax.span)
+        coefficient = Fraction(1 if first <= last else 0)
+        return v.add([(coefficient, term) for term in terms], self.shapes, bound, syntax.span)
+
+    def axis_sum(
+        self, syntax: Syntax, low: Value, high: Value, bound: frozenset[str]
+    ) -> Steps[Value]:
+        """A sum whose integer is a subscript: it runs along an axis of its own."""
+        start, stop = as_dim(low.node, self.shapes), as_dim(high.node, self.shapes)
+        if start is None or stop is None:
+            raise DomainError(
+                "an integer that is a subscript goes from a number or size to another",
+                syntax.span,
+                "write sizes: `x : vector(n)` and `sum[i=0..n-1](x[i])`",
+            )
+        index = syntax.words[1]
+        size = stop - start + 1
+        value = Value(Range.of(size, start), (index,))
+        counted = Counted(index, value, None, start, size)
+        body: Value = yield self.counting(counted, syntax.children[2], bound | {index})
+        if index not in body.indices:
+            factor = Factor("*", Value(canonical.size(size)))
+            return v.multiply([Factor("*", body), factor], self.shapes, bound, syntax.span)
+        return v.reduce_indices(body, [index], syntax.span)
 
     def einsum(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Value]:
         """``einsum("ij,j->i", A, x)``: NumPy's letters are labels of the whole axes."""

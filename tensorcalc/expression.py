@@ -95,7 +95,7 @@ class Expr:
         """The sizes of the axes: integers, names, or letters for sizes without a name."""
         names = {n: Dim.of(c) for n, c in self._size_letters().items()}
         dims = [dim.substitute(names) for dim in self._elaborated.node.dims]
-        return tuple(dim.coefficient if dim.is_integer else str(dim) for dim in dims)
+        return tuple(dim.constant if dim.is_integer else str(dim) for dim in dims)
 
     def _size_letters(self) -> dict[str, str]:
         dims = [dim for variable in self.variables.values() for dim in variable.dims]

@@ -90,6 +90,8 @@ FUNCTIONS: dict[str, Function] = {
         "np.minimum({0}, {1})",
         r"\min\left({0}, {1}\right)",
     ),
+    # not a function of a complex variable that has a derivative; of real ones it is not there
+    "conj": Function((None,), "np.conj({0})", r"\overline{{{0}}}"),
     # comparisons are 1 where true, else 0
     "lt": Function(("0", "0"), "1.0 * ({0} < {1})", "{0} < {1}"),
     "le": Function(("0", "0"), "1.0 * ({0} <= {1})", r"{0} \le {1}"),

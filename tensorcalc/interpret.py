@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import combinations, permutations, product
 from typing import Any
 
 import numpy as np
@@ -23,23 +24,33 @@ from tensorcalc.binding import (
     common_dtype,
     to_float,
 )
-from tensorcalc.errors import DomainError
+from tensorcalc.errors import DomainError, LimitError
 from tensorcalc.ir import (
     Add,
     Basis,
     Constant,
+    Data,
     Delta,
     Einsum,
+    LeviCivita,
     Map,
     MatrixFunction,
+    Merge,
     Node,
+    Range,
+    RangeSum,
+    Section,
     Size,
+    Unknown,
     Variable,
 )
-from tensorcalc.traverse import fold, variables
+from tensorcalc.limits import current as limits
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.traverse import variables
 
 CONSTANTS = {"pi": np.pi, "e": np.e}
 NORMS = ("norm2", "normF")
+REAL_ONLY = frozenset({"max", "min", "relu", "lgamma", "polygamma"})
 MAX_LABELS = 52  # of np.einsum
 MAX_OPERANDS = 2  # beyond, the order of contraction matters
 
@@ -56,7 +67,11 @@ def interpret(
     used = variables(*roots)
     known = {**(declared or {}), **used}
     check_names(known, values, used)
-    arrays = {name: as_array(name, values[name]) for name in known if name in values}
+    arrays = {
+        name: as_array(name, values[name], is_complex=variable.is_complex)
+        for name, variable in known.items()
+        if name in values
+    }
     dtype = common_dtype([values[name] for name in arrays], arrays.values())
     return evaluate(roots, arrays, bind_sizes(known, arrays), dtype)
 
@@ -69,8 +84,45 @@ def evaluate(
 ) -> list[Array]:
     """`interpret` for arrays that are checked already and sizes that are known."""
     check_nodes(roots, sizes)
+    complex_dtype = np.result_type(dtype, np.complex64)
+    closed: dict[Node, Array] = {}  # what does not depend on a counter is computed once
 
-    def visit(node: Node, operands: tuple[Array, ...]) -> Array:
+    def compute(root: Node, counted: dict[Node, Array]) -> Array:
+        known = {**closed, **counted} if counted else closed
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in known:
+                stack.pop()
+                continue
+            needed = node.operands[1].operands if isinstance(node, RangeSum) else node.operands
+            waiting = [operand for operand in needed if operand not in known]
+            stack += reversed(waiting)
+            if waiting:
+                continue
+            stack.pop()
+            if isinstance(node, RangeSum):
+                result = count_sum(node, [known[end] for end in needed], counted)
+            else:
+                result = visit(node, tuple([known[operand] for operand in node.operands]))
+            kind = complex_dtype if node.is_complex else dtype
+            known[node] = np.asarray(result).astype(kind, copy=False)
+            if not node.counters:
+                closed[node] = known[node]
+        return known[root]
+
+    def count_sum(node: RangeSum, ends: list[Array], counted: dict[Node, Array]) -> Array:
+        low, high = (_integer(end) for end in ends)
+        if high - low >= limits().terms:
+            raise LimitError(f"a sum over {high - low + 1} integers (limit terms)")
+        shape = tuple([dim.value(sizes) for dim in node.dims])
+        total = np.zeros(shape, complex_dtype if node.is_complex else dtype)
+        for number in range(low, high + 1):
+            here = {**counted, node.counter: np.asarray(number, dtype)}
+            total = total + compute(node.operands[0], here)
+        return total
+
+    def visit(node: Node, operands: tuple[Array, ...]) -> Any:
         shape = tuple([dim.value(sizes) for dim in node.dims])
         match node:
             case Variable():
@@ -83,10 +135,22 @@ def evaluate(
                 return np.eye(shape[0])
             case Basis():
                 return np.asarray(np.arange(shape[0]) == node.position)
+            case LeviCivita():
+                return _levi_civita(node.rank)
+            case Merge():
+                return np.eye(shape[0]).reshape(shape)
+            case Section():
+                return np.eye(shape[0], shape[1], -node.offset.value(sizes))
+            case Range():
+                return np.arange(shape[0]) + float(node.start.value(sizes))
+            case Data():
+                return np.asarray(node.array)
+            case Unknown():
+                raise DomainError(f"{node.name} is unknown: it has no value")
             case Einsum():
                 return _einsum(node, operands, shape, sizes, dtype)
             case Add():
-                total = np.zeros(shape, dtype)
+                total = np.zeros(shape, complex_dtype if node.is_complex else dtype)
                 for coefficient, operand in zip(node.coefficients, operands, strict=True):
                     total += dtype.type(to_float(coefficient)) * operand
                 return total
@@ -96,12 +160,25 @@ def evaluate(
                 return _matrix_function(node, operands)
         raise TypeError(f"no rule for {node!r}")
 
-    def typed(node: Node, operands: tuple[Array, ...]) -> Array:
-        return np.asarray(visit(node, operands)).astype(dtype, copy=False)
-
     with np.errstate(all="ignore"):
-        results = fold(roots, typed)
-    return [np.array(results[root]) for root in roots]  # copies: never a view of an input
+        # copies: never a view of an input
+        return [np.array(compute(root, {})) for root in roots]
+
+
+def _integer(value: Array) -> int:
+    """A number that must be an integer."""
+    number = complex(value)
+    if number.imag or number.real != round(number.real):
+        raise DomainError(f"an exponent or the end of a sum is {value}, which is no integer")
+    return round(number.real)
+
+
+def _levi_civita(rank: int) -> Array:
+    result = np.zeros((rank,) * rank)
+    for order in permutations(range(rank)):
+        inversions = sum(a > b for a, b in combinations(order, 2))
+        result[order] = (-1) ** inversions
+    return result
 
 
 def constant(name: str) -> float:
@@ -125,6 +202,10 @@ def _einsum(
     sizes: Mapping[str, int],
     dtype: np.dtype[Any],
 ) -> Array:
+    if any(isinstance(operand, Merge) for operand in node.operands):
+        split = _split(node, operands, sizes)
+        if split is not None:
+            return split
     covered = sorted({a for labels in node.labels for a in labels})
     number = {label: k for k, label in enumerate(covered)}
     labels = [[number[a] for a in labels] for labels in node.labels]
@@ -146,6 +227,53 @@ def _einsum(
     return np.array(np.broadcast_to(np.reshape(result, here), shape))
 
 
+def _split(node: Einsum, operands: tuple[Array, ...], sizes: Mapping[str, int]) -> Array | None:
+    """The contraction with a merged axis taken apart: reshaping instead of a large 0-1 tensor.
+
+    None where the parts of an axis stand in the output beside it, or an axis is merged twice.
+    """
+    k = next(k for k, operand in enumerate(node.operands) if isinstance(operand, Merge))
+    whole, *parts = node.labels[k]
+    others = [j for j in range(len(operands)) if j != k]
+    twice = any(isinstance(node.operands[j], Merge) and whole in node.labels[j] for j in others)
+    if twice or len(set(parts)) < len(parts) or whole in parts:
+        return None
+    if whole < node.rank and any(part < node.rank for part in parts):
+        return None
+    extents = [dim.value(sizes) for dim in node.operands[k].dims[1:]]
+    arrays, labels = [], []
+    for j in others:
+        array, own = operands[j], node.labels[j]
+        shape: list[int] = []
+        new: list[int] = []
+        for label, extent in zip(own, array.shape, strict=True):
+            shape += extents if label == whole else [extent]
+            new += parts if label == whole else [label]
+        arrays.append(array.reshape(shape))
+        labels.append(new)
+    covered = {a for own in labels for a in own}
+    for part, extent in zip(parts, extents, strict=True):
+        if part not in covered:
+            arrays.append(np.ones(extent))
+            labels.append([part])
+    output = [a for label in range(node.rank) for a in (parts if label == whole else [label])]
+    missing = [a for a in output if a not in covered and a not in parts]
+    for a in missing:
+        arrays.append(np.ones(node.sizes[a].value(sizes)))
+        labels.append([a])
+    from opt_einsum import contract, get_symbol
+
+    names = ["".join(map(get_symbol, part)) for part in [*labels, output]]
+    result = contract(",".join(names[:-1]) + "->" + names[-1], *arrays, optimize="auto")
+    summed = [
+        a for a in range(node.rank, len(node.sizes))
+        if a != whole and not any(a in own for own in labels)
+    ]  # fmt: skip
+    for a in summed:
+        result = result * node.sizes[a].value(sizes)
+    return np.array(result).reshape([dim.value(sizes) for dim in node.dims])
+
+
 def _map(node: Map, operands: tuple[Array, ...]) -> Array:
     if node.function == "pow":
         base, exponent = operands
@@ -153,6 +281,8 @@ def _map(node: Map, operands: tuple[Array, ...]) -> Array:
         if is_norm(node.operands[0]):
             result = np.where((base == 0) & (exponent < 0), np.zeros((), result.dtype), result)
         return np.asarray(result)
+    if node.is_complex and node.function in REAL_ONLY:
+        raise DomainError(f"{node.function} of complex numbers is not defined")
     return np.asarray(numpy_functions()[node.function](*operands))
 
 
@@ -162,7 +292,12 @@ def numpy_functions() -> dict[str, Callable[..., Any]]:
     from scipy import special
 
     def sigmoid(x: Array) -> Array:
-        return np.asarray(special.expit(x))
+        return np.asarray(1 / (1 + np.exp(-x)) if np.iscomplexobj(x) else special.expit(x))
+
+    def softplus(x: Array) -> Array:
+        if np.iscomplexobj(x):
+            return np.asarray(np.log1p(np.exp(x)))
+        return np.asarray(np.logaddexp(np.zeros((), x.dtype), x))
 
     def where(condition: Array, x: Array, y: Array) -> Array:
         return np.where(condition != 0, x, y)
@@ -170,7 +305,7 @@ def numpy_functions() -> dict[str, Callable[..., Any]]:
     same = "exp log log1p expm1 abs sign sin cos tan arcsin arccos arctan sinh cosh tanh".split()
     return {name: getattr(np, name) for name in same} | {
         "sigmoid": sigmoid,
-        "softplus": lambda x: np.logaddexp(np.zeros((), x.dtype), x),
+        "softplus": softplus,
         "relu": lambda x: np.maximum(x, np.zeros((), x.dtype)),
         "erf": special.erf,
         "lgamma": special.gammaln,
@@ -183,6 +318,7 @@ def numpy_functions() -> dict[str, Callable[..., Any]]:
         "gt": np.greater,
         "ge": np.greater_equal,
         "where": where,
+        "conj": np.conj,
     }
 
 
@@ -229,8 +365,88 @@ MATRIX: dict[str, Callable[[Array], Array]] = {
     "logdet": _logdet,
     "norm2": lambda x: norm(x, (-1,)),
     "normF": lambda x: norm(x, (-2, -1)),
+    "adj": lambda x: _adjugate(x),
+    "pinv": lambda x: np.asarray(np.linalg.pinv(x)) if x.size else np.swapaxes(x, -1, -2),
+    "logsumexp": lambda x: _logsumexp(x),
+    "max": lambda x: np.max(x, axis=-1),
+    "min": lambda x: np.min(x, axis=-1),
+    "prod": lambda x: np.prod(x, axis=-1),
 }
 
 
+def _logsumexp(x: Array) -> Array:
+    if not x.shape[-1]:
+        return np.full(x.shape[:-1], -np.inf, x.dtype)
+    top = np.max(x.real, axis=-1, keepdims=True)
+    shift = np.where(np.isfinite(top), top, 0)
+    total = np.log(np.sum(np.exp(x - shift), axis=-1)) + shift[..., 0]
+    return np.asarray(total)
+
+
+def _adjugate(x: Array) -> Array:
+    """The transposed cofactors, of singular matrices too, by the singular values."""
+    n = x.shape[-1]
+    if n == 0:
+        return x
+    u, s, v = np.linalg.svd(x)
+    others = np.stack([np.prod(np.delete(s, k, axis=-1), axis=-1) for k in range(n)], axis=-1)
+    unit = np.linalg.det(u) * np.linalg.det(v)
+    turned = np.conj(np.swapaxes(v, -1, -2)) * others[..., None, :]
+    return np.asarray(unit[..., None, None] * (turned @ np.conj(np.swapaxes(u, -1, -2))))
+
+
 def _matrix_function(node: MatrixFunction, operands: tuple[Array, ...]) -> Array:
-    return MATRIX[node.function](operands[0])
+    if node.function == "power":
+        return _power(*operands)
+    if MATRIX_FUNCTIONS[node.function].differential is None:
+        x = operands[0]
+        flat = [
+            _series(node.function, matrix, node.order) for matrix in x.reshape(-1, *x.shape[-2:])
+        ]
+        shape = (*x.shape[:-2], *x.shape[-2:] * (1 + node.order))
+        return np.array(flat).reshape(shape)
+    x = operands[0]
+    if node.function in ("max", "min") and not x.shape[-1]:
+        raise DomainError(f"{node.function} of no entries has no value")
+    return MATRIX[node.function](x)
+
+
+def _power(base: Array, exponent: Array) -> Array:
+    flat = base.reshape(-1, *base.shape[-2:])
+    exponents = [_integer(e) for e in np.broadcast_to(exponent, base.shape[:-2]).reshape(-1)]
+    result = [
+        np.linalg.matrix_power(_inv(matrix) if n < 0 else matrix, abs(n))
+        for matrix, n in zip(flat, exponents, strict=True)
+    ]
+    return np.array(result).reshape(base.shape)
+
+
+def _series(function: str, x: Array, order: int) -> Array:
+    """A power series of a matrix, or the tensor of its derivatives of some order.
+
+    The derivative in directions E, F, … is a block of the series of a larger matrix (Higham,
+    "Functions of Matrices", theorem 3.6; Mathias 1996), one for every choice of unit matrices.
+    """
+    from scipy import linalg
+
+    apply = getattr(linalg, function)
+    n = len(x)
+    if not n:
+        return np.zeros((0,) * (2 + 2 * order), x.dtype)
+    result = np.empty((n, n) + (n * n,) * order, np.result_type(x, float))
+    for place in product(range(n * n), repeat=order):
+        large = x
+        for k, position in enumerate(place):
+            unit = np.zeros((n, n), x.dtype)
+            unit[divmod(position, n)] = 1
+            side = np.kron(np.eye(2**k), unit)
+            large = np.block([[large, side], [np.zeros_like(large), large]])
+        with np.errstate(all="ignore"):
+            block = np.asarray(apply(large))[:n, -n:]
+        if np.iscomplexobj(block) and not np.iscomplexobj(result):
+            if np.abs(block.imag).max() > 1e-8 * max(1.0, np.abs(block.real).max()):
+                block = np.full_like(block.real, np.nan)  # not a real matrix
+            block = block.real
+        index: Any = (..., *place)
+        result[index] = block
+    return result.reshape((n, n) * (1 + order))

@@ -14,10 +14,17 @@ node                    meaning
 `Size`                  the size of an axis, as a number
 `Delta`                 the unit tensor: 1 where its two axes agree, else 0
 `Basis`                 the unit vector with its 1 at a given position
+`LeviCivita`            the sign of a permutation: 1, -1, or 0 where an index repeats
+`Merge`                 1 where its first axis runs over all others at once, as in ``vec``
+`Section`               1 where its axes agree but for an offset: a block's place in a matrix
+`Range`                 the vector of consecutive integers
+`Data`                  an array of numbers given from Python
 `Einsum`                a product over operands, summed over labels not in the output
 `Add`                   a linear combination of equal-shaped operands
 `Map`                   an elementwise function of equal-shaped operands
 `MatrixFunction`        a function of whole arrays: operands' last axes are its arguments
+`Unknown`               a function that only its name is known of, or a derivative of it
+`RangeSum`              the sum over the integers that a `Counter` stands for
 ======================  =================================================================
 
 The labels of an Einsum are small integers: ``0 … rank-1`` are the axes of the output in order,
@@ -31,7 +38,7 @@ from __future__ import annotations
 import threading
 from fractions import Fraction
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from tensorcalc.dims import Dim, Dims
@@ -42,11 +49,14 @@ Labels = tuple[int, ...]
 class Node:
     """A tensor-valued expression; the base of every kind."""
 
-    __slots__ = ("__weakref__", "dims", "key", "operands")
+    __slots__ = ("__weakref__", "counters", "dims", "height", "is_complex", "key", "operands")
 
     dims: Dims
     operands: tuple[Node, ...]
     key: bytes  # a digest of all facts: the same in every process, so it also orders nodes
+    is_complex: bool  # whether an entry may be complex
+    counters: frozenset[Counter]  # those whose sum the node stands inside of
+    height: int  # how many sums over integers nest inside
 
     @property
     def rank(self) -> int:
@@ -150,6 +160,85 @@ class Basis(Node):
         return _intern(node)
 
 
+class LeviCivita(Node):
+    """The sign of the permutation that the indices are; as many axes as each is long."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def of(rank: int) -> LeviCivita:
+        node = LeviCivita()
+        node.dims, node.operands = (Dim.of(rank),) * rank, ()
+        return _intern(node)
+
+
+class Merge(Node):
+    """1 where the first index numbers the others, the last fastest; dims ``(product, *parts)``."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def of(parts: Dims) -> Merge:
+        node = Merge()
+        total = Dim.of(1)
+        for part in parts:
+            total = total * part
+        node.dims, node.operands = (total, *parts), ()
+        return _intern(node)
+
+
+class Section(Node):
+    """1 where the first index is the second plus `offset`; dims ``(outer, inner)``."""
+
+    __slots__ = ("offset",)
+    offset: Dim
+
+    def facts(self) -> tuple[object, ...]:
+        return (self.offset,)
+
+    @staticmethod
+    def of(outer: Dim, inner: Dim, offset: Dim) -> Section:
+        node = Section()
+        node.dims, node.operands, node.offset = (outer, inner), (), offset
+        return _intern(node)
+
+
+class Range(Node):
+    """The integers from `start` on; dims ``(dim,)``."""
+
+    __slots__ = ("start",)
+    start: Dim
+
+    def facts(self) -> tuple[object, ...]:
+        return (self.start,)
+
+    @staticmethod
+    def of(dim: Dim, start: Dim) -> Range:
+        node = Range()
+        node.dims, node.operands, node.start = (dim,), (), start
+        return _intern(node)
+
+
+class Data(Node):
+    """An array of numbers; integer dims. `array` is read-only and nobody else's."""
+
+    __slots__ = ("array", "digest")
+    array: Any
+    digest: str
+
+    def facts(self) -> tuple[object, ...]:
+        return (self.digest,)
+
+    @staticmethod
+    def of(array: Any) -> Data:
+        node = Data()
+        node.dims, node.operands, node.array = tuple(map(Dim.of, array.shape)), (), array
+        digest = blake2b(str(array.dtype).encode(), digest_size=16)
+        digest.update(array.tobytes())
+        node.digest = digest.hexdigest()
+        return _intern(node)
+
+
 class Einsum(Node):
     """The product of `operands`, entry by entry under `labels`, summed over labels ≥ the rank.
 
@@ -210,27 +299,138 @@ class MatrixFunction(Node):
     """The function `function` (a name of `matrix_functions.py`) of whole arrays.
 
     The function takes the last axes of each operand as its argument (as many as the function's
-    table entry says) and is repeated over the axes before them, which all operands share.
+    table entry says) and is repeated over the axes before them, which all operands share. Of a
+    power series `order` > 0 is the tensor of its derivatives of that order: axes of the value,
+    then those of the argument, `order` times.
     """
 
-    __slots__ = ("function",)
+    __slots__ = ("function", "order")
     function: str
+    order: int
 
     def facts(self) -> tuple[object, ...]:
-        return (self.function,)
+        return (self.function, self.order)
 
     @staticmethod
-    def of(function: str, dims: Dims, operands: tuple[Node, ...]) -> MatrixFunction:
+    def of(function: str, dims: Dims, operands: tuple[Node, ...], order: int = 0) -> MatrixFunction:
         node = MatrixFunction()
-        node.dims, node.operands, node.function = dims, operands, function
+        node.dims, node.operands, node.function, node.order = dims, operands, function, order
+        return _intern(node)
+
+
+class Unknown(Node):
+    """A function of which the name is all that is known, or a derivative of it.
+
+    Each operand has the axes of the batch, which all share, then those of an argument. The dims
+    are the batch, then the function's own, then those of the argument for each entry of
+    `derivatives`, positions in ascending order. `is_applied` tells ``g(x)`` from ``u``, declared
+    to depend on x.
+    """
+
+    __slots__ = ("batch", "derivatives", "is_applied", "name")
+    name: str
+    batch: int
+    derivatives: tuple[int, ...]
+    is_applied: bool
+
+    def facts(self) -> tuple[object, ...]:
+        return (self.name, self.batch, self.derivatives, self.is_applied)
+
+    @property
+    def result(self) -> int:
+        """The number of axes of the function's value."""
+        more = sum(self.operands[k].rank - self.batch for k in self.derivatives)
+        return self.rank - self.batch - more
+
+    @staticmethod
+    def of(
+        name: str,
+        dims: Dims,
+        operands: tuple[Node, ...],
+        batch: int,
+        derivatives: tuple[int, ...],
+        is_applied: bool,
+    ) -> Unknown:
+        node = Unknown()
+        node.dims, node.operands, node.name, node.batch = dims, operands, name, batch
+        node.derivatives, node.is_applied = derivatives, is_applied
+        return _intern(node)
+
+
+class Counter(Node):
+    """The integer that a `RangeSum` counts with; operands are its first and last value.
+
+    `level` tells it from the counters of the sums inside; see `canonical.range_sum`.
+    """
+
+    __slots__ = ("level",)
+    level: int
+
+    def facts(self) -> tuple[object, ...]:
+        return (self.level,)
+
+    @staticmethod
+    def of(level: int, operands: tuple[Node, ...]) -> Counter:
+        node = Counter()
+        node.dims, node.operands, node.level = (), operands, level
+        return _intern(node)
+
+
+class RangeSum(Node):
+    """The sum of the first operand over the values of the second, a `Counter`."""
+
+    __slots__ = ()
+
+    @property
+    def counter(self) -> Counter:
+        """What counts."""
+        counter = self.operands[1]
+        if not isinstance(counter, Counter):
+            raise TypeError("a RangeSum counts with a Counter")
+        return counter
+
+    @staticmethod
+    def of(operands: tuple[Node, ...]) -> RangeSum:
+        node = RangeSum()
+        node.dims, node.operands = operands[0].dims, operands
         return _intern(node)
 
 
 def sizes_of(node: Node) -> Dims:
     """Every size that the node itself names: of its axes, its labels, its number."""
-    if isinstance(node, Einsum):
-        return node.sizes
-    return (node.dim,) if isinstance(node, Size) else node.dims
+    match node:
+        case Einsum():
+            return node.sizes
+        case Size():
+            return (node.dim,)
+        case Section():
+            return (*node.dims, node.offset)
+        case Range():
+            return (*node.dims, node.start)
+    return node.dims
+
+
+REAL_VALUED = frozenset({"abs", "sign", "lt", "le", "gt", "ge"})
+
+
+def _derive(node: Node) -> None:
+    """Enter the facts that follow from those of the operands."""
+    operands = node.operands
+    node.height = max((operand.height for operand in operands), default=-1)
+    node.counters = frozenset().union(*[operand.counters for operand in operands])
+    node.is_complex = any(operand.is_complex for operand in operands)
+    match node:
+        case Variable():
+            node.is_complex = "complex" in node.properties
+        case Data():
+            node.is_complex = node.array.dtype.kind == "c"
+        case Map() if node.function in REAL_VALUED:
+            node.is_complex = False
+        case Counter():
+            node.counters |= {node}
+        case RangeSum():
+            node.counters -= {node.counter}
+            node.height = max(node.height, node.counter.level)
 
 
 NodeT = TypeVar("NodeT", bound=Node)
@@ -245,5 +445,9 @@ def _intern(node: NodeT) -> NodeT:
     for operand in node.operands:
         digest.update(operand.key)
     node.key = digest.digest()
+    known = _interned.get(node.key)
+    if known is not None:
+        return known  # type: ignore[return-value]
+    _derive(node)
     with _lock:
         return _interned.setdefault(node.key, node)  # type: ignore[return-value]

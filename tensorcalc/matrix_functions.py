@@ -16,13 +16,17 @@ class MatrixFunctionEntry:
     """One function of a whole array.
 
     `argument` declares the argument, in the language; `rank` is the argument's number of axes;
-    `result` is how many axes the value has (0, or those of the argument).
+    `result` is how many axes the value has (0, or those of the argument). `parameter` is a scalar
+    second argument. A power series has no `differential`: its derivatives are nodes of their own
+    (`ir.MatrixFunction.order`), and `slope` is its derivative where everything commutes.
     """
 
     argument: str
     rank: int
     result: int
-    differential: str
+    differential: str | None
+    parameter: str | None = None
+    slope: str | None = None
 
 
 MATRIX_FUNCTIONS: dict[str, MatrixFunctionEntry] = {
@@ -32,4 +36,40 @@ MATRIX_FUNCTIONS: dict[str, MatrixFunctionEntry] = {
     # 1/norm2(x) is 0 at x = 0, so the gradient there is 0, the subgradient of least norm.
     "norm2": MatrixFunctionEntry("x : vector(n)", 1, 0, "x'*dx/norm2(x)"),
     "normF": MatrixFunctionEntry("X : matrix(m, n)", 2, 0, "tr(X'*dX)/normF(X)"),
+    "adj": MatrixFunctionEntry("X : matrix(n, n)", 2, 2, "adj(X)*tr(inv(X)*dX) - adj(X)*dX*inv(X)"),
+    # Golub and Pereyra (1973), where the rank does not change
+    "pinv": MatrixFunctionEntry(
+        "X : matrix(m, n)",
+        2,
+        2,
+        "-pinv(X)*dX*pinv(X) + pinv(X)*pinv(X)'*dX'*(eye - X*pinv(X))"
+        " + (eye - pinv(X)*X)*dX'*pinv(X)'*pinv(X)",
+    ),
+    "power": MatrixFunctionEntry(
+        "X : matrix(n, n)", 2, 2, "sum[r=0..k-1](X^r*dX*X^(k-1-r))", "k : scalar integer"
+    ),
+    "logsumexp": MatrixFunctionEntry("x : vector(n)", 1, 0, "softmax(x)'*dx"),
+    # ties share equally: the subgradient of least norm
+    "max": MatrixFunctionEntry(
+        "x : vector(n)",
+        1,
+        0,
+        "where(x >= max(x), 1, 0)'*dx/sum(where(x >= max(x), 1, 0))",
+    ),
+    "min": MatrixFunctionEntry(
+        "x : vector(n)",
+        1,
+        0,
+        "where(x <= min(x), 1, 0)'*dx/sum(where(x <= min(x), 1, 0))",
+    ),
+    # the product of all other entries, without dividing by the one that may be 0
+    "prod": MatrixFunctionEntry(
+        "x : vector(n)", 1, 0, "sum[i](dx[i]*prod[k](x[k]*(1 - delta[i,k]) + delta[i,k]))"
+    ),
+    # power series (Higham, "Functions of Matrices", chapter 3)
+    "expm": MatrixFunctionEntry("X : matrix(n, n)", 2, 2, None, slope="expm(X)"),
+    "logm": MatrixFunctionEntry("X : matrix(n, n)", 2, 2, None, slope="inv(X)"),
+    "sqrtm": MatrixFunctionEntry("X : matrix(n, n)", 2, 2, None, slope="inv(sqrtm(X))/2"),
+    "sinm": MatrixFunctionEntry("X : matrix(n, n)", 2, 2, None, slope="cosm(X)"),
+    "cosm": MatrixFunctionEntry("X : matrix(n, n)", 2, 2, None, slope="-sinm(X)"),
 }

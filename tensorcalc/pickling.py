@@ -14,10 +14,18 @@ FACTS: dict[str, tuple[str, ...]] = {
     "Size": ("dim",),
     "Delta": ("dims",),
     "Basis": ("dims", "position"),
+    "LeviCivita": ("rank",),
+    "Merge": ("dims",),
+    "Section": ("dims", "offset"),
+    "Range": ("dims", "start"),
+    "Data": ("array",),
     "Einsum": ("rank", "sizes", "operands", "labels"),
     "Add": ("dims", "coefficients", "operands"),
     "Map": ("function", "operands"),
-    "MatrixFunction": ("function", "dims", "operands"),
+    "MatrixFunction": ("function", "dims", "operands", "order"),
+    "Unknown": ("name", "dims", "operands", "batch", "derivatives", "is_applied"),
+    "Counter": ("level", "operands"),
+    "RangeSum": ("operands",),
 }
 
 
@@ -44,7 +52,11 @@ def unpack(rows: list[tuple[Any, ...]]) -> Node:
             tuple([nodes[k] for k in fact]) if name == "operands" else fact
             for name, fact in zip(FACTS[kind], facts, strict=True)
         ]
-        if kind in ("Delta", "Basis"):
+        if kind in ("Delta", "Basis", "Range"):
             given[0] = given[0][0]
+        elif kind == "Merge":
+            given[0] = given[0][1:]
+        elif kind == "Section":
+            given[:1] = given[0]
         nodes.append(getattr(ir, kind).of(*given))
     return nodes[-1]

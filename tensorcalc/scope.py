@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tensorcalc import canonical
+from tensorcalc import canonical, unknowns
 from tensorcalc.declarations import check_dim_name, declared, describe, undeclared
 from tensorcalc.dims import Dim, display_names
 from tensorcalc.errors import (
-    DomainError,
     IndexNotationError,
     ShapeError,
     Span,
@@ -32,11 +31,13 @@ class Scope:
     def __init__(self, program: Syntax) -> None:
         self.shapes = Shapes()
         self.declared: dict[str, Variable] = {}
+        self.unknowns: dict[str, unknowns.UnknownFunction] = {}
         self.used: dict[str, Variable] = {}
         self.notes: dict[str, str] = {}
         self.definitions: dict[str, Value] = {}
         self.sizes: dict[str, Dim] = {}
         self.sums: list[str] = []
+        self.readings: list[str] = []
         self.subscripts: dict[str, int] = {}
         for statement in program.children:
             if statement.kind in DECLARATIONS:
@@ -44,20 +45,25 @@ class Scope:
         self._count_subscripts(program)
 
     def _declare(self, statement: Syntax) -> None:
-        if statement.kind != "declaration":
-            raise DomainError("unknown functions are not supported yet", statement.span)
+        dims: list[Dim] = []
         for name in statement.children[0].words:
-            if name in self.declared:
+            if name in self.declared or name in self.unknowns:
                 raise UnknownNameError(f"{name} is declared twice", statement.span)
-            self.declared[name] = declared(name, statement)
-            for dim in self.declared[name].dims:
-                self.sizes.update({word: Dim.of(word) for word in dim.names})
+            if statement.kind == "declaration":
+                self.declared[name] = declared(name, statement)
+                dims += self.declared[name].dims
+        if statement.kind != "declaration":
+            for function in unknowns.declare(statement):
+                self.unknowns[function.name] = function
+                dims += [d for part in (*function.arguments, function.result) for d in part]
+        for dim in dims:
+            self.sizes.update({word: Dim.of(word) for word in dim.names})
         for word in self.sizes:
             check_dim_name(word, self.declared, statement.span)
 
     def _count_subscripts(self, program: Syntax) -> None:
         """The number of subscripts of every name, which is the rank of an undeclared one."""
-        known = {"delta", *self.declared}
+        known = {"delta", "eps", *self.declared, *self.unknowns}
         for statement in program.children:
             if statement.kind == "define":
                 target = statement.children[0]
@@ -145,6 +151,11 @@ class Scope:
         self.definitions[name] = value
         return value
 
+    def note(self, line: str) -> None:
+        """Remember how something was read that could be read in two ways."""
+        if line not in self.readings:
+            self.readings.append(line)
+
     def note_sums(self, value: Value) -> None:
         """Remember which indices Einstein's convention has summed."""
         self.sums += [index for index in value.summed if index not in self.sums]
@@ -159,4 +170,5 @@ class Scope:
             for name, variable in variables.items()
             if name in self.notes
         ]
-        return lines + [f"summed over {', '.join(self.sums)}"] * bool(self.sums)
+        lines += [f"summed over {', '.join(self.sums)}"] * bool(self.sums)
+        return lines + self.readings

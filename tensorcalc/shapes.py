@@ -48,15 +48,23 @@ class Shapes:
         left, right = self.resolve(left), self.resolve(right)
         if left == right:
             return True
-        unknowns = [d for d in (left, right) if d.coefficient == 1 and len(d.names) == 1]
-        unknowns = [d for d in unknowns if d.is_inferred]
+        difference = (left - right).primitive
+        unknowns = [
+            (names[0], number)
+            for names, number in difference.terms
+            if len(names) == 1 and abs(number) == 1 and "." in names[0]
+            and difference.names.count(names[0]) == 1
+        ]  # fmt: skip
         if not unknowns:
             return False
-        unknown = max(unknowns, key=lambda d: _order(d.names[0]))
-        other = right if unknown == left else left
-        if unknown.names[0] in other.names:
-            return False
-        self._bound[unknown.names[0]] = other
+        name, sign = max(unknowns, key=lambda unknown: _order(unknown[0]))
+        other = (Dim.of(name) * sign - difference) * sign
+        if not other.terms or all(number < 0 for _, number in other.terms):
+            return other.is_integer and not other.constant and self._bind(name, other)
+        return self._bind(name, other)
+
+    def _bind(self, name: str, other: Dim) -> bool:
+        self._bound[name] = other
         return True
 
     def same_dims(self, left: Dims, right: Dims) -> bool:

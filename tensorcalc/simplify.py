@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from tensorcalc import canonical
 from tensorcalc.ir import Add, Einsum, Node
+from tensorcalc.joins import join_factors
 from tensorcalc.piecewise import join_where
 from tensorcalc.rules import apply_rules
 from tensorcalc.traverse import postorder, users
@@ -54,7 +55,7 @@ def _round(roots: list[Node]) -> list[Node]:
             new = _open_product(node, done, counts, absorbed)
         else:
             new = canonical.rebuild(node, tuple([done[o] for o in node.operands]))
-        new = join_where(new)
+        new = join_factors(join_where(new))
         done[node] = apply_rules(new) or new
     return [done[root] for root in roots]
 

@@ -11,8 +11,27 @@ from functools import cache
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim, Dims
-from tensorcalc.ir import Add, Einsum, Map, MatrixFunction, Node, Variable
+from tensorcalc.errors import DomainError
+from tensorcalc.ir import (
+    Add,
+    Counter,
+    Einsum,
+    Map,
+    MatrixFunction,
+    Node,
+    RangeSum,
+    Variable,
+)
 from tensorcalc.traverse import fold
+from tensorcalc.views import free_axes
+
+
+def _alone(node: Node, batch: int) -> Node:
+    """A scalar that is the same for all of the batch."""
+    axes = frozenset(range(batch))
+    if not axes <= free_axes(node) and not canonical.is_zero(node):
+        raise DomainError("an exponent that is not the same for all matrices of a stack")
+    return canonical.without_axes(node, axes)
 
 
 @cache
@@ -54,7 +73,15 @@ def lift(
             case Map():
                 return canonical.elementwise(node.function, operands)
             case MatrixFunction():
-                return canonical.matrix_function(node.function, operands[0])
+                return canonical.matrix_function(node.function, *operands, order=node.order)
+            case Counter():
+                ends = tuple([_alone(end, b) for end in operands])
+                return canonical.einsum(b, batch, [(Counter.of(node.level, ends), ())])
+            case RangeSum():
+                counter = _alone(operands[1], b)
+                if not isinstance(counter, Counter):
+                    raise TypeError("a sum over integers counts with a Counter")
+                return canonical.range_sum(operands[0], counter)
         leaf = canonical.rebuild(node, (), sizes)
         own = tuple(range(b, b + leaf.rank))
         return canonical.einsum(b + leaf.rank, dims, [(leaf, own)])

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from tensorcalc import canonical
-from tensorcalc.dims import Dim
+from tensorcalc.dims import Dim, Dims
 from tensorcalc.errors import IndexNotationError, ShapeError, Span
-from tensorcalc.ir import Basis, Node, Variable
+from tensorcalc.ir import Basis, Einsum, Merge, Node, Section, Variable
 from tensorcalc.shapes import Shapes
 
 NO_SUMS: Mapping[str, Span | None] = {}
@@ -84,8 +84,13 @@ def contract(
 ) -> Node:
     """The Einsum of `factors` under any hashable labels; equal labels have equal sizes."""
     sizes: dict[Hashable, Dim] = {}
+    merged: dict[Hashable, Dims] = {}
     for node, labels in factors:
-        for dim, label in zip(node.dims, labels, strict=True):
+        for axis, (dim, label) in enumerate(zip(node.dims, labels, strict=True)):
+            parts = _merged(node, axis)
+            known = merged.setdefault(label, parts) if parts else merged.get(label)
+            if known and parts:
+                shapes.same_dims(known, parts)
             if not shapes.equate(sizes.setdefault(label, dim), dim):
                 sides = [shapes.resolve(sizes[label]), shapes.resolve(dim)]
                 where = f"index {label}" if isinstance(label, str) else "the sizes"
@@ -96,6 +101,27 @@ def contract(
                     _notes(values),
                 )
     return canonical.contract(output, sizes, factors)
+
+
+def make_square(value: Value, shapes: Shapes) -> bool:
+    """Make the sizes of a matrix equal; False if they cannot be, or it is none."""
+    if value.rank != 2:
+        return False
+    n = len(value.indices)
+    parts = _merged(value.node, n), _merged(value.node, n + 1)
+    shapes.same_dims(*parts)
+    return shapes.equate(*value.whole)
+
+
+def _merged(node: Node, axis: int) -> Dims:
+    """The sizes of the axes that were merged into one, as by `vec` and `kron`."""
+    if isinstance(node, Merge) and axis == 0:
+        return node.dims[1:]
+    if isinstance(node, Einsum):
+        for operand, labels in zip(node.operands, node.labels, strict=True):
+            if isinstance(operand, Merge) and labels[0] == axis:
+                return operand.dims[1:]
+    return ()
 
 
 def check_scopes(values: Sequence[Value], span: Span | None) -> dict[str, Span | None]:
@@ -343,8 +369,20 @@ def transpose(value: Value, span: Span | None) -> Value:
     return replace(value, node=node, span=span)
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A subscript that is an index for a stretch of the axis: `size` entries from `start` on."""
+
+    index: str
+    start: Dim
+    size: Dim
+
+
+Subscript = str | int | Stretch
+
+
 def subscript(
-    base: Value, subscripts: Sequence[str | int], shapes: Shapes, span: Span | None
+    base: Value, subscripts: Sequence[Subscript], shapes: Shapes, span: Span | None
 ) -> Value:
     """``base[i,j]``: the whole axes get index names, or are fixed at an integer (from 0)."""
     if len(subscripts) != base.rank:
@@ -361,8 +399,14 @@ def subscript(
             names.append(sub)
             output.append(axis)
             continue
+        if isinstance(sub, Stretch):
+            names.append(sub.index)
+            output.append(("stretch", axis))
+            section = Section.of(shapes.resolve(dim), sub.size, sub.start)
+            factors.append((section, (axis, ("stretch", axis))))
+            continue
         size = shapes.resolve(dim)
-        if size.is_integer and sub >= size.coefficient:
+        if size.is_integer and sub >= size.constant:
             raise ShapeError(f"subscript {sub} is out of range: the axis has {size} entries", span)
         factors.append((Basis.of(dim, sub), (axis,)))
     node = contract(shapes, factors, output, span)

@@ -115,8 +115,8 @@ FOLDS: dict[str, Callable[[], tuple[Node, Node]]] = {
     # sizes
     "sum(1) = n": lambda: (einsum(0, [N], []), canonical.size(N)),
     "sum(1) of a matrix": lambda: (einsum(0, [N, M], []), canonical.size(N * M)),
-    "size 6": lambda: (canonical.size(Dim(6)), number(6)),
-    "size 2*n": lambda: (canonical.size(Dim(2) * N), scale(2, Size.of(N))),
+    "size 6": lambda: (canonical.size(Dim.of(6)), number(6)),
+    "size 2*n": lambda: (canonical.size(N * 2), scale(2, Size.of(N))),
     # powers
     "x^1": lambda: (power(x, 1), x),
     "x^0": lambda: (power(x, 0), ones((N,))),
@@ -294,7 +294,7 @@ def test_rebuild(make: Callable[[], Node]) -> None:
     """With the same operands and no sizes the node itself; sizes are replaced everywhere."""
     node = make()
     assert canonical.rebuild(node, node.operands) is node
-    renamed = {o: canonical.rebuild(o, o.operands, {"n": Dim(3)}) for o in node.operands}
-    done = canonical.rebuild(node, tuple(renamed.values()), {"n": Dim(3)})
-    assert done.dims == tuple(d.substitute({"n": Dim(3)}) for d in node.dims)
+    renamed = {o: canonical.rebuild(o, o.operands, {"n": Dim.of(3)}) for o in node.operands}
+    done = canonical.rebuild(node, tuple(renamed.values()), {"n": Dim.of(3)})
+    assert done.dims == tuple(d.substitute({"n": Dim.of(3)}) for d in node.dims)
     assert isinstance(done, Add | Einsum | Map) or type(done) is type(node)

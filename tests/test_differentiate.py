@@ -98,7 +98,7 @@ def _sizes(node: Node, sizes: dict[str, int]) -> dict[str, int]:
     dims = [
         d
         for n in postorder([node])
-        for d in (*n.dims, *getattr(n, "sizes", ()), getattr(n, "dim", Dim(1)))
+        for d in (*n.dims, *getattr(n, "sizes", ()), getattr(n, "dim", Dim.of(1)))
     ]
     return {**sizes, **{name: 3 for d in dims for name in d.names}}
 

@@ -158,6 +158,6 @@ def test_inferred_sizes_are_named_by_what_they_count() -> None:
         bind_sizes({"u": u, "B": B}, {"B": np.zeros((2, 3)), "u": np.zeros(4)})
     with pytest.raises(ShapeError, match="the number of columns of B cannot be told"):
         check_nodes([B], {"B.0": 2})
-    twice = Variable.of("v", (Dim(2, ("v.0",)),))
+    twice = Variable.of("v", (Dim.of("v.0") * 2,))
     with pytest.raises(ShapeError, match=r"no multiple of 2$"):
         bind_sizes({"v": twice}, {"v": np.zeros(3)})

@@ -10,7 +10,7 @@ from tensorcalc.shapes import Shapes
 
 def dim(text: str | int) -> Dim:
     """A size from its text, such as ``2*m*n``."""
-    result = Dim(1)
+    result = Dim.of(1)
     for part in str(text).split("*"):
         result = result * Dim.of(int(part) if part.isdigit() else part)
     return result

@@ -109,7 +109,9 @@ class _Writer:
 
     def extent(self, extent: Extent) -> str:
         """How a size is found."""
-        factors = " * ".join(str(int(f) if isinstance(f, int) else f) for f in extent.factors)
+        factors = (" + " if extent.is_sum else " * ").join(
+            str(int(f) if isinstance(f, int) else f) for f in extent.factors
+        )
         if extent.buffer is None:
             return f"{extent.name} = {factors or '1'}"
         text = f"{extent.buffer}.shape[{extent.axis}]"

@@ -156,11 +156,17 @@ class _Planner:
         if found is None:
             factors: tuple[int | str, ...] = ()
             source: tuple[str | None, int] = (None, 0)
-            if len(dim.names) == 1 and dim.coefficient == 1:
+            if dim.product == (1, dim.names) and len(dim.names) == 1:
                 source, factors = self.source(dim)
+            elif dim.product is None:
+                terms = [self.extent(Dim((term,))) for term in dim.terms]
+                found = Extent(f"n{len(self.extents)}", tuple(terms), is_sum=True)
+                self.extents[dim] = found
+                return found.name
             else:
-                one = () if dim.coefficient == 1 and dim.names else (dim.coefficient,)
-                factors = (*one, *[self.extent(Dim(1, (name,))) for name in dim.names])
+                number, names = dim.product
+                one = () if number == 1 and names else (number,)
+                factors = (*one, *[self.extent(Dim.of(name)) for name in names])
             if dim in self.extents:
                 return self.extents[dim].name
             found = Extent(f"n{len(self.extents)}", factors, *source)
@@ -174,21 +180,20 @@ class _Planner:
                 for axis, other in enumerate(variable.dims):
                     if exact and other == dim:
                         return (self.argument(variable).name, axis), ()
-                    if exact or other.names.count(dim.names[0]) != 1:
+                    if exact or other.product is None or other.names.count(dim.names[0]) != 1:
                         continue
-                    rest = Dim(
-                        other.coefficient, tuple(n for n in other.names if n != dim.names[0])
-                    )
-                    told = all(self.is_told(name) for name in rest.names)
-                    if told and rest.value(self.sizes) > 0:
+                    number = other.product[0]
+                    rest = tuple([name for name in other.names if name != dim.names[0]])
+                    told = number > 0 and all(self.is_told(name) for name in rest)
+                    if told and all(self.sizes[name] > 0 for name in rest):
                         buffer = self.argument(variable).name
-                        parts = tuple([self.extent(Dim(1, (name,))) for name in rest.names])
-                        return (buffer, axis), (rest.coefficient, *parts)
+                        parts = tuple([self.extent(Dim.of(name)) for name in rest])
+                        return (buffer, axis), (number, *parts)
         return (None, 0), (self.sizes[dim.names[0]],)
 
     def is_told(self, name: str) -> bool:
         """Whether some axis has exactly this size."""
-        dim = Dim(1, (name,))
+        dim = Dim.of(name)
         return any(dim in variable.dims for variable in self.variables.values())
 
     def product(self, dims: Dims) -> tuple[str, ...]:

@@ -204,7 +204,7 @@ def _merged(
     Python allows no more than 20 nested blocks. Nothing stands after the inner loops here.
     """
     count = len(loops) - MAX_DEPTH + 1
-    total = Dim(1)
+    total = Dim.of(1)
     for _, dim in loops[:count]:
         total = total * dim
     counter = rest = f"i{len(loops)}"

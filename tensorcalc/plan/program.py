@@ -38,9 +38,10 @@ class Extent:
     """The number of a size: read off a shape, computed from others, or a literal."""
 
     name: str
-    factors: tuple[int | str, ...] = ()  # a product of literals and extents
+    factors: tuple[int | str, ...] = ()  # literals and extents that are multiplied
     buffer: str | None = None  # read off this argument's axis …
     axis: int = 0  # … and divided by the factors
+    is_sum: bool = False  # the factors are added instead
 
 
 @dataclass(frozen=True, slots=True)

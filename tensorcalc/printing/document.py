@@ -23,16 +23,15 @@ def size_text(variables: Mapping[str, Variable]) -> SizeText:
     ranks = {name: variable.rank for name, variable in variables.items()}
 
     def write(dim: Dim) -> str | None:
-        factors = [str(dim.coefficient)] * (dim.coefficient != 1 or not dim.names)
+        shown: dict[str, Dim] = {}
         for name in dim.names:
             variable, _, axis = name.rpartition(".")
             if variable:
                 function = SIZE_FUNCTIONS.get((ranks.get(variable, 0), int(axis)))
                 if function is None:
                     return None
-                name = f"{function}({variable})"
-            factors.append(name)
-        return "*".join(factors)
+                shown[name] = Dim.of(f"{function}({variable})")
+        return str(dim.substitute(shown))
 
     return write
 

@@ -42,8 +42,10 @@ def to_numpy(root: Node, arguments: Mapping[str, Variable]) -> str:
     for name, variable in arguments.items():
         for axis, dim in enumerate(variable.dims):
             shown = f"{names[name]}.shape[{axis}]"
-            if len(dim.names) == 1 and (dim.coefficient == 1 or dim.names[0] not in sizes):
-                sizes[dim.names[0]] = shown + f" // {dim.coefficient}" * (dim.coefficient != 1)
+            if dim.product and len(dim.names) == 1:
+                number = dim.product[0]
+                if number == 1 or dim.names[0] not in sizes:
+                    sizes[dim.names[0]] = shown + f" // {number}" * (number != 1)
             sizes.setdefault(str(dim), shown)
 
     def spelling(node: Node, texts: Sequence[Text]) -> Text:
@@ -64,12 +66,14 @@ def _argument(name: str) -> str:
 def _size(dim: Dim, sizes: Mapping[str, str]) -> str:
     if str(dim) in sizes:
         return sizes[str(dim)]
-    factors = [str(dim.coefficient)] * (dim.coefficient != 1 or not dim.names)
     for name in dim.names:
         if name not in sizes:
             raise DomainError(f"the size {name} is not that of any argument")
-        factors.append(sizes[name])
-    return " * ".join(factors)
+    products = [
+        " * ".join([str(number)] * (number != 1 or not names) + [sizes[name] for name in names])
+        for names, number in dim.terms
+    ]
+    return " + ".join(products) or "0"
 
 
 def _spell(

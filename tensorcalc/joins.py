@@ -1,0 +1,129 @@
+"""Neighbouring factors that make one: a contraction in, one with fewer functions of matrices out.
+
+``X^a*X^b`` is ``X^(a + b)``, so ``X*inv(X)`` is gone; the derivative of a power series under a
+trace, or in a direction that commutes with its argument, is its slope: ``tr(expm(X))`` has the
+derivative ``expm(X)'``. Used by `simplify.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from fractions import Fraction
+
+from tensorcalc import canonical
+from tensorcalc.dims import Dim
+from tensorcalc.ir import Add, Delta, Einsum, Labels, MatrixFunction, Node
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.templates import formula, lift
+
+Factor = tuple[Node, Labels]
+
+
+def join_factors(node: Node) -> Node:
+    """The node with the factors joined that can be; itself if there are none."""
+    while isinstance(node, Einsum):
+        joined = _joined(node)
+        if joined is None:
+            return node
+        node = joined
+    return node
+
+
+def _joined(node: Einsum) -> Node | None:
+    if not any(isinstance(o, MatrixFunction) and o.rank >= 2 for o in node.operands):
+        return None
+    counts = Counter(label for labels in node.labels for label in labels)
+    lone = {a for a, count in counts.items() if a >= node.rank and count == 2}
+    factors = list(zip(node.operands, node.labels, strict=True))
+    for gone, new in _changes(factors, lone):
+        kept = [factor for k, factor in enumerate(factors) if k not in gone]
+        sizes: dict[Hashable, Dim] = {a: node.sizes[a] for a in range(node.rank)}
+        for operand, labels in [*kept, *new]:
+            sizes.update(zip(labels, operand.dims, strict=True))
+        return canonical.contract(range(node.rank), sizes, [*kept, *new])
+    return None
+
+
+def _changes(factors: list[Factor], lone: set[int]) -> Iterator[tuple[set[int], list[Factor]]]:
+    """The joins that are possible: which factors go, and what stands in their place."""
+    ends: dict[int, list[int]] = {label: [] for label in lone}
+    for k, (operand, labels) in enumerate(factors):
+        if isinstance(operand, MatrixFunction) and operand.order == 1 and len(labels) == 4:
+            yield from _slopes(k, factors, lone)
+        for label in labels:
+            if label in lone and operand.rank == 2:
+                ends[label].append(k)
+    for label, pair in ends.items():
+        if len(set(pair)) == 2:
+            yield from _powers(label, pair, factors)
+
+
+def _powers(
+    label: int, pair: list[int], factors: list[Factor]
+) -> Iterator[tuple[set[int], list[Factor]]]:
+    """Two powers of one matrix, one after the other."""
+    (left, at), (right, bt) = (factors[k] for k in pair)
+    if not any(isinstance(node, MatrixFunction) for node in (left, right)):
+        return
+    if at.index(label) == bt.index(label):
+        return  # X*X'
+    (base, first), (other, second) = _as_power(left), _as_power(right)
+    if base is not other:
+        return
+    if at.index(label) == 0:
+        at, bt = bt, at
+    total = canonical.add((), [(Fraction(1), first), (Fraction(1), second)])
+    yield set(pair), [(canonical.matrix_function("power", base, total), (at[0], bt[1]))]
+
+
+def _as_power(node: Node) -> tuple[Node, Node]:
+    """Base and exponent of a matrix as a power."""
+    if isinstance(node, MatrixFunction) and node.function == "inv":
+        return node.operands[0], canonical.number(-1)
+    if isinstance(node, MatrixFunction) and node.function == "power":
+        return node.operands[0], node.operands[1]
+    return node, canonical.number(1)
+
+
+def _slopes(
+    k: int, factors: list[Factor], lone: set[int]
+) -> Iterator[tuple[set[int], list[Factor]]]:
+    """The derivative of a power series under a trace, or in a direction that commutes."""
+    node, (a, b, c, d) = factors[k]
+    if not isinstance(node, MatrixFunction):
+        return
+    if a == b and a in lone:
+        yield {k}, [(_slope(node), (d, c))]
+    if not {c, d} <= lone:
+        return
+    for other, (direction, labels) in enumerate(factors):
+        if other == k or set(labels) != {c, d} or direction.rank != 2:
+            continue
+        if _root(direction) is _root(node.operands[0]) and labels == (c, d):
+            yield {k, other}, [(_slope(node), (a, c)), (direction, (c, b))]
+
+
+def _slope(node: MatrixFunction) -> Node:
+    """The derivative of the power series as of a number, of the node's matrix."""
+    entry = MATRIX_FUNCTIONS[node.function]
+    (operand,) = node.operands
+    template = formula(entry.argument, entry.slope or "")
+    (size,) = {name for dim in template.dims for name in dim.names}
+    return lift(template, {"X": operand}, (), {size: operand.dims[-1]})
+
+
+def _root(node: Node) -> Node | None:
+    """The matrix that the node is a multiple, a power or a power series of."""
+    while True:
+        if isinstance(node, MatrixFunction) and node.rank == 2 and node.operands[0].rank == 2:
+            node = node.operands[0]
+        elif isinstance(node, Einsum):
+            shaped = [(o, a) for o, a in zip(node.operands, node.labels, strict=True) if o.rank]
+            if len(shaped) != 1 or shaped[0][1] != (0, 1):
+                return node
+            node = shaped[0][0]
+        elif isinstance(node, Add) and len(node.operands) == 1:
+            node = node.operands[0]
+        else:
+            return None if isinstance(node, Delta) else node
