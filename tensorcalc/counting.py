@@ -1,7 +1,7 @@
 """The integers that a sum such as ``sum[r=0..k-1](X^r)`` counts with. Used by `elaborate.py`.
 
-One that stands in a subscript runs along an axis; one that is only a number is written out where its
-ends are known, else a `RangeSum` counts.
+One that stands in a subscript runs along an axis; one that is only a number is written out where
+its ends are known, else a `RangeSum` counts.
 """
 
 from __future__ import annotations

@@ -97,6 +97,11 @@ class Expr:
         dims = [dim.substitute(names) for dim in self._elaborated.node.dims]
         return tuple(dim.constant if dim.is_integer else str(dim) for dim in dims)
 
+    @property
+    def _is_row(self) -> bool:
+        """Whether a vector that is no derivative stands as a row."""
+        return self._elaborated.row and len(self.groups) == 1
+
     def _size_letters(self) -> dict[str, str]:
         dims = [dim for variable in self.variables.values() for dim in variable.dims]
         return display_names(dims, self.variables)
@@ -146,13 +151,13 @@ class Expr:
         """
         from tensorcalc.printing import document
 
-        return document.to_text(self.node, self.variables, self.groups, layout)
+        return document.to_text(self.node, self.variables, self.groups, layout, row=self._is_row)
 
     def to_latex(self, *, layout: str = "mixed") -> str:
         """LaTeX, without delimiters."""
         from tensorcalc.printing import document
 
-        return document.to_latex(self.node, self.variables, self.groups, layout)
+        return document.to_latex(self.node, self.variables, self.groups, layout, row=self._is_row)
 
     def to_index(self) -> str:
         """Index notation with an arrow that names the axes."""

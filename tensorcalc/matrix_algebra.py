@@ -9,13 +9,18 @@ op           args                                 data
 ===========  ===================================  =============================================
 name         –                                    text
 number       –                                    Fraction
-eye, ones    –                                    –
-spread       a scalar, repeated at every entry    –
+eye          –                                    its size as text, where it must be said
+spread       a scalar, repeated at every entry    its size as text, where it must be said
 product      scalars, then the chain of factors   (coefficient, number of scalars)
 sum          terms                                coefficients
 hadamard     factors                              –
 power        base, exponent                       –
 transpose    operand                              –
+hermitian    operand                              –
+matrixpower  base, exponent                       –
+rangesum     body, first and last value           name of the counter
+entry        operand                              integer subscripts
+rows         entries or blocks, row by row        number of columns
 call         arguments                            function name
 compare      left, right                          function name (`lt` …)
 ===========  ===================================  =============================================
@@ -29,15 +34,23 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
+from tensorcalc.dims import Dims
+from tensorcalc.functions import FUNCTIONS
+
 ONE = Fraction(1)
+ENTRYWISE = frozenset(name for name, entry in FUNCTIONS.items() if entry.arity == 1)
+TRANSPOSABLE = frozenset("inv adj pinv expm logm sqrtm sinm cosm".split()) | ENTRYWISE
 MAX_FACTORED = 24  # longer sums are printed as they are
 TRANSPOSED = {"scalar": "scalar", "column": "row", "row": "column", "matrix": "matrix"}
 
 
 class Matrix:
-    """An expression in matrix notation; equal expressions compare equal. `cost` counts symbols."""
+    """An expression in matrix notation; equal expressions compare equal. `cost` counts symbols.
 
-    __slots__ = ("args", "cost", "data", "key", "op", "shape", "symmetric")
+    `dims` are the sizes of a value that nothing in the expression tells.
+    """
+
+    __slots__ = ("args", "cost", "data", "dims", "key", "op", "shape", "symmetric")
     cost: int
     key: bytes
     data: Any
@@ -51,7 +64,9 @@ class Matrix:
         *,
         cost: int = 1,
         symmetric: bool = False,
+        dims: Dims | None = None,
     ) -> None:
+        self.dims = dims
         self.op, self.shape, self.args, self.data = op, shape, args, data
         self.cost = cost + sum(arg.cost for arg in args)
         self.symmetric = symmetric
@@ -59,6 +74,13 @@ class Matrix:
         for arg in args:
             digest.update(arg.key)
         self.key = digest.digest()
+
+    def with_args(self, args: tuple[Matrix, ...]) -> Matrix:
+        """The same operator on other operands, not tidied."""
+        own = self.cost - sum(arg.cost for arg in self.args)
+        return Matrix(
+            self.op, self.shape, args, self.data, cost=own, symmetric=self.symmetric, dims=self.dims
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Matrix) and self.key == other.key
@@ -72,14 +94,14 @@ def number(value: Fraction) -> Matrix:
     return Matrix("number", "scalar", (), value)
 
 
-def name(text: str, shape: str, *, symmetric: bool = False) -> Matrix:
+def name(text: str, shape: str, *, symmetric: bool = False, dims: Dims | None = None) -> Matrix:
     """A variable, a constant or a defined name."""
-    return Matrix("name", shape, (), text, symmetric=symmetric)
+    return Matrix("name", shape, (), text, symmetric=symmetric, dims=dims)
 
 
-def eye() -> Matrix:
+def eye(size: str | None = None) -> Matrix:
     """The unit matrix; it costs more than other names, so that it is not made for brevity."""
-    return Matrix("eye", "matrix", symmetric=True, cost=3)
+    return Matrix("eye", "matrix", (), size, symmetric=True, cost=3)
 
 
 def ones(shape: str) -> Matrix:
@@ -94,9 +116,16 @@ def spread(scalar: Matrix, shape: str) -> Matrix:
     return Matrix("spread", shape, (scalar,), symmetric=shape == "matrix", cost=2)
 
 
-def call(function: str, args: Sequence[Matrix], shape: str, *, symmetric: bool = False) -> Matrix:
+def call(
+    function: str,
+    args: Sequence[Matrix],
+    shape: str,
+    *,
+    symmetric: bool = False,
+    dims: Dims | None = None,
+) -> Matrix:
     """A function applied."""
-    return Matrix("call", shape, tuple(args), function, cost=2, symmetric=symmetric)
+    return Matrix("call", shape, tuple(args), function, cost=2, symmetric=symmetric, dims=dims)
 
 
 def diag(vector: Matrix) -> Matrix:
@@ -129,6 +158,61 @@ def power(base: Matrix, exponent: Matrix) -> Matrix:
     return Matrix("power", shape, (base, exponent))
 
 
+def matrix_power(base: Matrix, exponent: Matrix) -> Matrix:
+    """``base^exponent`` of a square matrix."""
+    if exponent.op == "number" and exponent.data == 1:
+        return base
+    return Matrix("matrixpower", "matrix", (base, exponent), symmetric=base.symmetric)
+
+
+def range_sum(body: Matrix, low: Matrix, high: Matrix, counter: str) -> Matrix:
+    """The sum of the body over the integers from `low` to `high`."""
+    return Matrix("rangesum", body.shape, (body, low, high), counter, cost=4)
+
+
+def entry(x: Matrix, subscripts: tuple[int, ...]) -> Matrix:
+    """One entry of a vector or matrix."""
+    if x.op == "transpose":
+        return entry(x.args[0], subscripts[::-1])
+    return Matrix("entry", "scalar", (x,), subscripts)
+
+
+def rows(table: Sequence[Sequence[Matrix]]) -> Matrix:
+    """A matrix written out; of one column a column, of one row a row."""
+    columns = len(table[0])
+    shape = "matrix"
+    if all(entry.shape in ("scalar", "column") for entry in [row[0] for row in table]):
+        shape = "column" if columns == 1 else shape
+    if len(table) == 1 and all(entry.shape in ("scalar", "row") for entry in table[0]):
+        shape = "row" if columns > 1 else shape
+    return Matrix("rows", shape, tuple(entry for row in table for entry in row), columns)
+
+
+def _added_rows(items: Sequence[tuple[Fraction, Matrix]]) -> list[tuple[Fraction, Matrix]]:
+    """The terms with matrices written out added entry by entry."""
+    groups: dict[tuple[object, ...], list[tuple[Fraction, Matrix]]] = {}
+    for coefficient, term in items:
+        own, scalars, chain = parts(term)
+        if not scalars and len(chain) == 1 and chain[0].op == "rows":
+            shapes = tuple(part.shape for part in chain[0].args)
+            key = (chain[0].shape, chain[0].data, shapes)
+            groups.setdefault(key, []).append((coefficient * own, chain[0]))
+        else:
+            groups[term.key, len(groups)] = [(coefficient, term)]
+    result = []
+    for group in groups.values():
+        if len(group) == 1:
+            result += group
+            continue
+        columns = group[0][1].data
+        entries = [
+            sum_([(c, term.args[k]) for c, term in group]) for k in range(len(group[0][1].args))
+        ]
+        table = [entries[k : k + columns] for k in range(0, len(entries), columns)]
+        result.append((ONE, rows(table)))
+    return result
+
+
 # ── transposes ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -141,6 +225,13 @@ def transpose(x: Matrix) -> Matrix:
     shape = TRANSPOSED[x.shape]
     if x.op == "spread":
         return spread(x.args[0], shape)
+    if x.op == "rows":
+        table = [x.args[k :: x.data] for k in range(x.data)]
+        return rows([[transpose(entry) for entry in row] for row in table])
+    if x.op == "hermitian":
+        return call("conj", [x.args[0]], shape, symmetric=x.args[0].symmetric)
+    if x.op == "call" and x.data == "conj":
+        return Matrix("hermitian", shape, x.args)
     wrapped = Matrix("transpose", shape, (x,), cost=1 + (x.op not in ("name", "call")))
     pushed: Matrix | None = None
     if x.op == "product":
@@ -150,7 +241,13 @@ def transpose(x: Matrix) -> Matrix:
         pushed = _plain_sum([(c, transpose(t)) for c, t in terms(x)])
     elif x.op == "hadamard":
         pushed = hadamard([transpose(f) for f in x.args])
-    elif x.op == "call" and x.shape == "matrix" and len(x.args) == 1 and x.data != "diag":
+    elif x.op == "matrixpower":
+        pushed = matrix_power(transpose(x.args[0]), x.args[1])
+    elif x.op == "rangesum":
+        pushed = range_sum(transpose(x.args[0]), x.args[1], x.args[2], str(x.data))
+    elif x.op == "call" and x.data == "kron":
+        pushed = call("kron", [transpose(arg) for arg in x.args], shape)
+    elif x.op == "call" and x.data in TRANSPOSABLE:
         pushed = call(str(x.data), [transpose(x.args[0])], shape)
     return wrapped if pushed is None or pushed.cost >= wrapped.cost else pushed
 
@@ -354,7 +451,7 @@ def terms(x: Matrix) -> list[tuple[Fraction, Matrix]]:
 
 def sum_(items: Iterable[tuple[Fraction, Matrix]]) -> Matrix:
     """The sum, with common factors taken out where that is shorter."""
-    return _factored(_merge(items))
+    return _factored(_merge(_added_rows(list(items))))
 
 
 def _plain_sum(items: Iterable[tuple[Fraction, Matrix]]) -> Matrix:

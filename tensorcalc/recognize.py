@@ -16,23 +16,33 @@ from itertools import count
 
 from tensorcalc import canonical, matrix_algebra as m
 from tensorcalc.dims import Dim
+from tensorcalc.grids import grid
 from tensorcalc.ir import (
     Add,
     Basis,
     Constant,
+    Counter,
     Delta,
     Einsum,
     Map,
     MatrixFunction,
+    Merge,
     Node,
+    RangeSum,
     Size,
+    Unknown,
     Variable,
 )
 from tensorcalc.matrix_algebra import Matrix
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.traverse import postorder, users, variables
+from tensorcalc.views import untransposed
 
 ONE = Fraction(1)
+ALONG_AXES = ("logsumexp",)  # `max(X, 2)` could be read as the larger of X and 2
+COUNTERS = "rstuvpqijkl"
 Pair = tuple[int, int]  # two labels, the smaller first
+SizeText = Callable[[Dim], str | None]
 # a shared part costing more symbols than this is defined once, before the result
 MAX_REPEATED = 60
 # a result up to this cost repeats its shared parts, however long
@@ -63,22 +73,24 @@ def recognize(root: Node, size_text: Callable[[Dim], str | None]) -> Recognized:
     return _recognize(root, size_text, shared) or Recognized(None)
 
 
-def _recognize(
-    root: Node, size_text: Callable[[Dim], str | None], shared: set[Node] | None
-) -> Recognized | None:
+def _recognize(root: Node, size_text: SizeText, shared: set[Node] | None) -> Recognized | None:
     """The form with long `shared` parts defined first; without them, None if that is too long."""
-    found: dict[Node, Matrix | None] = {}
     recognized = Recognized(None)
     taken = set(variables(root))
+    sizes = {name for node in postorder([root]) for dim in node.dims for name in dim.names}
+    forms = _Forms(size_text, [c for c in COUNTERS if c not in taken | sizes])
+    found = forms.found
     names = (f"T{k}" for k in count(1))
     for node in postorder([root]):
-        form = _form(node, found, size_text) if node.rank <= 2 else None
+        form = forms.form(node) if node.rank <= 2 else None
         cost = 0 if form is None else form.cost
         if shared is None and cost > MAX_INLINE:
             return None
         long = shared is not None and node in shared and cost > MAX_REPEATED
         without = form is None and node.rank <= 2 and not isinstance(node, Basis | Size)
-        if node is not root and (long or without) and isinstance(node, Add | Einsum | Map):
+        if node.counters or not isinstance(node, Add | Einsum | Map):
+            long = without = False
+        if node is not root and (long or without):
             text = next(name for name in names if name not in taken)
             recognized.helpers.append((text, node, form))
             form = m.name(text, _shape(node))
@@ -106,50 +118,177 @@ def _shape(node: Node) -> str:
     return ("scalar", "column", "matrix")[node.rank]
 
 
-def _form(
-    node: Node, found: dict[Node, Matrix | None], size_text: Callable[[Dim], str | None]
-) -> Matrix | None:
-    match node:
-        case Variable() | Constant():
-            return m.name(node.name, _shape(node), symmetric=canonical.is_symmetric(node))
-        case Size():
-            text = size_text(node.dim)
-            return None if text is None else m.name(text, "scalar")
-        case Delta():
-            return m.eye()
-        case Basis():
+class _Forms:
+    """The matrix forms of nodes, each from those of its operands."""
+
+    def __init__(self, size_text: SizeText, counters: list[str]) -> None:
+        self.size_text = size_text
+        self.counters = counters
+        self.found: dict[Node, Matrix | None] = {}
+
+    def form_of(self, node: Node) -> Matrix | None:
+        """The form of any node of rank up to 2."""
+        for inner in postorder([node]):
+            if inner not in self.found:
+                self.found[inner] = self.form(inner) if inner.rank <= 2 else None
+        return self.found[node]
+
+    def form(self, node: Node) -> Matrix | None:
+        """The form of a node whose operands' forms are found."""
+        match node:
+            case Variable() | Constant():
+                return m.name(node.name, _shape(node), symmetric=canonical.is_symmetric(node))
+            case Size():
+                return self.size(node.dim)
+            case Counter():
+                in_range = node.level < len(self.counters)
+                return m.name(self.counters[node.level], "scalar") if in_range else None
+            case Delta():
+                return m.eye()
+            case Basis() | Add() | Einsum():
+                form = grid(node, self.form_of, self.size_text)
+                if form is not None:
+                    return form
+        operands = [self.found[operand] for operand in node.operands]
+        if isinstance(node, Einsum):
+            return _Graph(node, operands, self.size_text).recognize()
+        forms = [form for form in operands if form is not None]
+        if len(forms) < len(operands):
             return None
-    operands = [found[operand] for operand in node.operands]
-    if isinstance(node, Einsum):
-        return _Graph(node, operands).recognize()
-    forms = [form for form in operands if form is not None]
-    if len(forms) < len(operands):
+        match node:
+            case Add():
+                total = m.sum_(zip(node.coefficients, forms, strict=True))
+                return total if forms else m.spread(total, _shape(node))
+            case Map():
+                return self.softmax(node) or m.entrywise(node.function, forms)
+            case MatrixFunction():
+                return self.matrix_function(node, forms)
+            case Unknown():
+                return self.unknown(node, forms)
+            case RangeSum():
+                body, counter = forms
+                low, high = (self.found[end] for end in node.counter.operands)
+                if low is None or high is None:
+                    return None
+                return m.range_sum(body, low, high, str(counter.data))
         return None
-    match node:
-        case Add():
-            total = m.sum_(zip(node.coefficients, forms, strict=True))
-            return total if forms else m.spread(total, _shape(node))
-        case Map():
-            return m.entrywise(node.function, forms)
-        case MatrixFunction():
-            if node.rank > 0 and node.rank != node.operands[0].rank:
-                return None  # repeated over leading axes
+
+    def size(self, dim: Dim) -> Matrix | None:
+        text = self.size_text(dim)
+        return None if text is None else m.name(text, "scalar")
+
+    def matrix_function(self, node: MatrixFunction, forms: list[Matrix]) -> Matrix | None:
+        operand = node.operands[0]
+        batch = operand.rank - MATRIX_FUNCTIONS[node.function].rank
+        if node.order:
+            return None
+        if node.function == "power":
+            return None if batch else m.matrix_power(forms[0], forms[1])
+        if not batch:
             symmetric = node.rank == 2 and forms[0].symmetric
+            nested = forms[0]
+            along = nested.shape == "column" and nested.data == node.function
+            if along and nested.op == "call" and len(nested.args) == 2:
+                forms = [nested.args[0]]  # the maximum of the rows' maxima
             return m.call(node.function, forms, _shape(node), symmetric=symmetric)
-    return None
+        if batch > 1 or operand.rank != 2 or node.function not in ALONG_AXES:
+            return None
+        inner = untransposed(operand)
+        form = self.found.get(inner) if inner is not None else None
+        if form is None:
+            return m.call(node.function, [forms[0], m.number(Fraction(2))], "column")
+        along_columns = m.call(node.function, [form, m.number(ONE)], "row")
+        return m.transpose(along_columns)
+
+    def unknown(self, node: Unknown, forms: list[Matrix]) -> Matrix | None:
+        if node.rank > 2 or (node.batch and node.result + len(node.derivatives) * 0 > 0):
+            return None
+        if any(operand.rank > node.batch for operand in node.operands) and node.batch:
+            return None
+        text, arguments = unknown_text(node)
+        if not arguments:
+            return m.name(text, _shape(node), dims=node.dims)
+        dims = None if node.batch else node.dims
+        return m.call(text, forms, _shape(node), dims=dims)
+
+    def softmax(self, node: Map) -> Matrix | None:
+        """``exp(x - logsumexp(x))``, of a vector or along an axis of a matrix."""
+        inner = node.operands[0]
+        if node.function != "exp" or not isinstance(inner, Add):
+            return None
+        for coefficient, term in canonical.terms_of(inner):
+            if coefficient != -1 or not isinstance(term, Einsum) or len(term.operands) != 1:
+                continue
+            (total,) = term.operands
+            if not isinstance(total, MatrixFunction) or total.function != "logsumexp":
+                continue
+            rest = [(c, t) for c, t in canonical.terms_of(inner) if t is not term]
+            argument = canonical.add(inner.dims, rest)
+            if total.rank != node.rank - 1 or node.rank > 2:
+                continue
+            along = total.operands[0]
+            if along is argument and term.labels[0] == tuple(range(total.rank)):
+                axis = 2
+            elif node.rank == 2 and term.labels[0] == (1,) and _transposes(along, argument):
+                axis = 1
+            else:
+                continue
+            form = self.form_of(argument)
+            if form is None:
+                return None
+            extra = [m.number(Fraction(axis))] if node.rank == 2 else []
+            return m.call("softmax", [form, *extra], _shape(node))
+        return None
+
+
+def _transposes(left: Node, right: Node) -> bool:
+    turned = canonical.einsum(2, (right.dims[1], right.dims[0]), [(right, (1, 0))])
+    return left is turned
+
+
+def unknown_text(node: Unknown) -> tuple[str, bool]:
+    """The name of an unknown function or of its derivative, and whether arguments follow."""
+    order = len(node.derivatives)
+    if node.is_applied and len(node.operands) == 1:
+        return node.name + "'" * order, True
+    if not order:
+        return node.name, node.is_applied
+    names = [
+        str(k + 1) if node.is_applied else getattr(operand, "name", "?")
+        for k, operand in enumerate(node.operands)
+    ]
+    places = list(dict.fromkeys(node.derivatives))
+    below = "".join(f"d{names[k]}" for k in node.derivatives)
+    if len(places) == 1 and order > 1:
+        below = f"d{names[places[0]]}{order}" if not node.is_applied else below
+    return f"d{order if order > 1 else ''}{node.name}/{below}", node.is_applied
 
 
 class _Graph:
     """A contraction while its summed labels are eliminated."""
 
-    def __init__(self, node: Einsum, operands: list[Matrix | None]) -> None:
+    def __init__(self, node: Einsum, operands: list[Matrix | None], size_text: SizeText) -> None:
         self.node = node
+        self.size_text = size_text
+        self.sizes = dict(enumerate(node.sizes))
+        self.merges: list[tuple[int, tuple[int, ...]]] = []
+        self.units: dict[int, Matrix] = {}
+        self.fixed: dict[int, Basis] = {}  # summed labels that a unit vector fixes
         self.scalars: list[Matrix] = []
         self.vectors: dict[int, list[Matrix]] = {}
         self.matrices: dict[Pair, list[Matrix]] = {}
         self.pairs: dict[int, set[Pair]] = {}  # of matrices, by label
         self.lost = False
-        for operand, form, labels in zip(node.operands, operands, node.labels, strict=True):
+        factors = list(zip(node.operands, operands, node.labels, strict=True))
+        self.enter_merges([labels for o, _, labels in factors if isinstance(o, Merge)])
+        for operand, form, labels in factors:
+            if isinstance(operand, Merge):
+                continue
+            if isinstance(operand, Basis) and labels[0] >= node.rank:
+                self.fixed[labels[0]] = operand
+                if form is not None:
+                    self.units[labels[0]] = form
+                continue
             if form is None or operand.rank > 2:
                 self.lost = True
                 return
@@ -175,17 +314,147 @@ class _Graph:
             self.pairs.setdefault(label, set()).add((a, b))
 
     def recognize(self) -> Matrix | None:
-        if self.lost:
+        if self.lost or not self.fix_entries():
             return None
-        waiting = set(range(self.node.rank, len(self.node.sizes)))
-        waiting &= self.vectors.keys() | self.pairs.keys()
-        while waiting:
-            choice = min(waiting, key=self.effort)
-            if len(self.ends(choice)) > 2:
+        done: set[int] = set()
+        while True:
+            waiting = self.vectors.keys() | self.pairs.keys()
+            waiting = {label for label in waiting if label >= self.node.rank} - done
+            waiting -= {label for whole, parts in self.merges for label in (whole, *parts)}
+            if waiting:
+                choice = min(waiting, key=self.effort)
+                if len(self.ends(choice)) > 2:
+                    return None
+                done.add(choice)
+                self.eliminate(choice)
+            elif not self.merges:
+                return self.output()
+            elif not any(self.merge(*merge) for merge in list(self.merges)):
                 return None
-            waiting.discard(choice)
-            self.eliminate(choice)
-        return self.output()
+
+    def fix_entries(self) -> bool:
+        """Entries at fixed labels become scalars; what is left of a unit vector stays one."""
+        for label, unit in self.fixed.items():
+            for form in self.vectors.pop(label, []):
+                self.scalars.append(m.entry(form, (unit.position,)))
+            for pair in self.ends(label):
+                other = self.fixed.get(sum(pair) - label)
+                if other is not None:
+                    places = [self.fixed[end].position for end in pair]
+                    self.scalars += [m.entry(f, (places[0], places[1])) for f in self.take(pair)]
+            if self.ends(label):
+                if self.units.get(label) is None:
+                    return False
+                self.add_vector(label, self.units[label])
+        return True
+
+    # ── merged axes ──────────────────────────────────────────────────────────────────────────
+
+    def enter_merges(self, merges: list[tuple[int, ...]]) -> None:
+        """Give every merge parts of its own: one that is used elsewhere is joined by a unit."""
+        used = set(range(self.node.rank))
+        for whole, *parts in merges:
+            own = []
+            for part in parts:
+                label = part
+                if part in used:
+                    label = len(self.sizes)
+                    self.sizes[label] = self.sizes[part]
+                    self.add_matrix(part, label, m.eye(self.size_text(self.sizes[part])))
+                used.add(part)
+                own.append(label)
+            self.merges.append((whole, tuple(own)))
+
+    def merge(self, whole: int, parts: tuple[int, ...]) -> bool:
+        """Replace a merged axis by what its parts are of; whether that could be done."""
+        ends = [self.ends(part) for part in parts]
+        if any(len(pairs) > 1 for pairs in ends):
+            return False
+        if not any(ends):
+            self.finish(whole)
+            self.add_vector(whole, m.call("kron", [self.column(part) for part in parts], "column"))
+            return True
+        if len(parts) == 2 and ends[0] == ends[1]:
+            columns, rows = parts
+            pair = ends[0][0]
+            _, form = self.ending(pair, columns)
+            chain = [self.beside(rows), form, self.beside(columns)]
+            product = m.product(ONE, [], [f for f in chain if f is not None])
+            self.finish(whole)
+            self.add_vector(whole, m.call("vec", [product], "column"))
+            return True
+        others = [
+            sum(pairs[0]) - part if pairs else None for part, pairs in zip(parts, ends, strict=True)
+        ]
+        match = next((other for other in self.merges if set(others) == set(other[1])), None)
+        if match is not None and len(parts) == len(match[1]):
+            return self.kron(whole, parts, others, match)
+        outside = [other for other in others if other is not None]
+        inner = {part for _, own in self.merges for part in own}
+        if len(outside) != 1 or outside[0] in inner:
+            return False
+        forms = []
+        for part, pairs in zip(parts, ends, strict=True):
+            forms.append(self.toward(part, pairs[0]) if pairs else self.column(part))
+        self.finish(whole)
+        self.add_matrix(whole, outside[0], m.call("kron", forms, "matrix"))
+        return True
+
+    def kron(
+        self,
+        whole: int,
+        parts: tuple[int, ...],
+        others: list[int | None],
+        match: tuple[int, tuple[int, ...]],
+    ) -> bool:
+        """Two merged axes whose parts are joined one by one, perhaps in another order."""
+        order = [match[1].index(other) for other in others if other is not None]
+        straight = order == sorted(order)
+        sizes = [self.size_text(self.sizes[part]) for part in match[1]]
+        if not straight and (len(order) != 2 or None in sizes):
+            return False
+        forms = []
+        for part, other in zip(parts, others, strict=True):
+            pair = self.ends(part)[0]
+            middle = self.toward(part, pair)
+            after = self.beside(other) if other is not None else None
+            forms.append(middle if after is None else m.product(ONE, [], [middle, after]))
+        self.finish(whole)
+        self.finish(match[0])
+        symmetric = all(form.symmetric for form in forms)
+        form = m.call("kron", forms, "matrix", symmetric=symmetric)
+        if not straight:
+            turned = m.call(
+                "commutation", [m.name(str(s), "scalar") for s in sizes[::-1]], "matrix"
+            )
+            every = all(f.op == "eye" for f in forms)
+            form = turned if every else m.product(ONE, [], [form, turned])
+        self.add_matrix(whole, match[0], form)
+        return True
+
+    def toward(self, part: int, pair: Pair) -> Matrix:
+        """What stands between a part and the other label, with rows of the part."""
+        before = self.beside(part)
+        _, form = self.ending(pair, sum(pair) - part)
+        return form if before is None else m.product(ONE, [], [before, form])
+
+    def beside(self, part: int) -> Matrix | None:
+        """The vectors at a part as a diagonal matrix."""
+        vectors = self.vectors.pop(part, [])
+        return m.diag(m.hadamard(vectors)) if vectors else None
+
+    def column(self, part: int) -> Matrix:
+        """The vectors at a part as one."""
+        vectors = self.vectors.pop(part, [])
+        if vectors:
+            return m.hadamard(vectors)
+        size = self.size_text(self.sizes[part])
+        return m.call("vector", [m.number(ONE), m.name(size or "?", "scalar")], "column")
+
+    def finish(self, whole: int) -> None:
+        self.merges = [merge for merge in self.merges if merge[0] != whole]
+
+    # ── summed labels ────────────────────────────────────────────────────────────────────────
 
     def ends(self, label: int) -> list[Pair]:
         return sorted(self.pairs.get(label, ()))

@@ -27,6 +27,9 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("x : scalar", "log(sigmoid(x))", "-softplus(-x)"),
     ("x : scalar", "1 - sigmoid(x)", "sigmoid(-x)"),
     ("x : scalar", "exp(x)*sigmoid(-x)", "sigmoid(x)"),
+    ("x : scalar", "log(exp(x))", "x"),
+    ("x, y : scalar", "log(exp(x) + exp(y))", "x + softplus(y - x)"),
+    ("x : scalar", "2*sigmoid(x) - 1", "tanh(x/2)"),
     ("x : matrix(n, n)", "log(det(x))", "logdet(x)"),
 )
 

@@ -15,6 +15,7 @@ from tensorcalc.ir import Add, Einsum, Node
 from tensorcalc.joins import join_factors
 from tensorcalc.piecewise import join_where
 from tensorcalc.rules import apply_rules
+from tensorcalc.stable import stable_form
 from tensorcalc.traverse import postorder, users
 
 MAX_ROUNDS = 50
@@ -55,7 +56,7 @@ def _round(roots: list[Node]) -> list[Node]:
             new = _open_product(node, done, counts, absorbed)
         else:
             new = canonical.rebuild(node, tuple([done[o] for o in node.operands]))
-        new = join_factors(join_where(new))
+        new = stable_form(join_factors(join_where(new)))
         done[node] = apply_rules(new) or new
     return [done[root] for root in roots]
 

@@ -57,7 +57,7 @@ def test_declarations_as_keywords() -> None:
 
 def test_unused_and_unknown_variables() -> None:
     """Zero by a declared variable, an error with the nearest name by an unknown one."""
-    assert str(tc.diff("x, y : vector(n); x'*x", "y")) == "vector(0)"
+    assert str(tc.diff("x, y : vector(n); x'*x", "y")) == "vector(0, n)"
     with pytest.raises(UnknownNameError, match="q is not a variable") as caught:
         tc.diff("x'*x", "q")
     assert "x" in (caught.value.hint or "")

@@ -48,8 +48,8 @@ FORMS = [
     ("x - a", "x - a"),
     # constants
     ("x + 1", "1 + x"),
-    ("0*x", "vector(0)"),
-    ("A^0 + 0*A", "eye"),
+    ("0*x", "vector(0, len(x))"),
+    ("A^0 + 0*A", "eye(rows(A))"),
 ]
 
 

@@ -9,6 +9,7 @@ from tensorcalc.dims import Dim
 from tensorcalc.ir import Node, Variable
 from tensorcalc.layout import is_transposed
 from tensorcalc.matrix_algebra import Matrix
+from tensorcalc.matrix_sizes import say_sizes
 from tensorcalc.printing import einsum, latex, text
 from tensorcalc.printing.index import LATEX, TEXT, IndexPrinter, IndexStyle
 from tensorcalc.properties import use_properties
@@ -37,17 +38,27 @@ def size_text(variables: Mapping[str, Variable]) -> SizeText:
 
 
 def to_text(
-    node: Node, variables: Mapping[str, Variable], groups: tuple[int, ...], layout: str
+    node: Node,
+    variables: Mapping[str, Variable],
+    groups: tuple[int, ...],
+    layout: str,
+    *,
+    row: bool = False,
 ) -> str:
     """The language's notation."""
-    return "\n".join(_document(node, variables, groups, layout, text.to_text, TEXT))
+    return "\n".join(_document(node, variables, groups, layout, text.to_text, TEXT, row))
 
 
 def to_latex(
-    node: Node, variables: Mapping[str, Variable], groups: tuple[int, ...], layout: str
+    node: Node,
+    variables: Mapping[str, Variable],
+    groups: tuple[int, ...],
+    layout: str,
+    *,
+    row: bool = False,
 ) -> str:
     """LaTeX; several lines are the rows of an ``aligned`` environment."""
-    lines = _document(node, variables, groups, layout, latex.to_latex, LATEX)
+    lines = _document(node, variables, groups, layout, latex.to_latex, LATEX, row)
     if len(lines) == 1:
         return lines[0]
     rows = " \\\\\n".join("& " + line for line in lines)
@@ -72,8 +83,9 @@ def _document(
     layout: str,
     render: Callable[[Matrix], str],
     style: IndexStyle,
+    row: bool,
 ) -> list[str]:
-    transposed = is_transposed(groups, layout)
+    transposed = is_transposed(groups, layout) or row
     (node,) = use_properties([node])
     if node.rank > 2:
         return _index_lines(node, variables, style, render)
@@ -84,8 +96,11 @@ def _document(
         return _index_lines(node, variables, style, render, transposed=transposed)
     lines: list[str] = []
     names: dict[Node, str] = {}
+    dims = {name: variable.dims for name, variable in variables.items()}
+    dims.update({name: helper.dims for name, helper, _ in recognized.helpers})
     for name, helper, form in recognized.helpers:
         if form is not None:
+            form = say_sizes(form, helper.dims, dims, sizes)
             lines.append(f"{name} = {render(form)}")
         else:
             printer = IndexPrinter([helper], style, sizes, whole, names)
@@ -94,7 +109,8 @@ def _document(
             lines.append(printer.definition(name, helper))
         names[helper] = name
     result = matrix.transpose(recognized.result) if transposed else recognized.result
-    return [*lines, render(result)]
+    ends = node.dims[::-1] if transposed else node.dims
+    return [*lines, render(say_sizes(result, ends, dims, sizes))]
 
 
 def _whole_text(sizes: SizeText, render: Callable[[Matrix], str]) -> Callable[[Node], str | None]:

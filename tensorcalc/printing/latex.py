@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -29,6 +30,8 @@ def to_latex(x: Matrix) -> str:
 
 def symbol(text: str, shape: str) -> str:
     """A name: Greek letters by their command, digits as a subscript, longer names upright."""
+    if "/" in text:
+        return _derivative(text, shape)
     stem = text.rstrip("0123456789")
     digits = text[len(stem) :]
     stem = stem.rstrip("_")
@@ -43,6 +46,19 @@ def symbol(text: str, shape: str) -> str:
     return shown + (f"_{{{digits}}}" if digits else "")
 
 
+def _derivative(text: str, shape: str) -> str:
+    """A derivative such as ``d2u/dx2``."""
+    above, below = text.split("/")
+    order = re.match(r"d(\d*)", above)
+    power = f"^{{{order[1]}}}" if order and order[1] else ""
+    function = symbol(above[len(order[0]) if order else 1 :], shape)
+    variables = re.sub(r"\d+$", "", below)
+    names = r"\,".join(rf"\partial {symbol(name, 'matrix')}" for name in variables.split("d")[1:])
+    if re.search(r"\d+$", below):
+        names += power
+    return rf"\frac{{\partial{power} {function}}}{{{names}}}"
+
+
 def number(value: Fraction) -> Text:
     """A number, as a fraction where it is one."""
     if value < 0:
@@ -52,7 +68,7 @@ def number(value: Fraction) -> Text:
     return rf"\frac{{{value.numerator}}}{{{value.denominator}}}", ATOM
 
 
-def _ones(entry: str, shape: str) -> str:
+def _ones(entry: str, shape: str, size: str | None) -> str:
     text = {"row": r"\mathbf{1}^{\top}", "column": r"\mathbf{1}"}.get(
         shape, r"\mathbf{1}\mathbf{1}^{\top}"
     )
@@ -83,8 +99,16 @@ STYLE = Style(
     times=r"\,",
     name=symbol,
     number=number,
-    eye="I",
+    eye=lambda size: "I",
     ones=_ones,
+    rows=lambda table: (
+        r"\begin{bmatrix}" + r" \\ ".join(" & ".join(row) for row in table) + r"\end{bmatrix}"
+    ),
+    range_total=lambda counter, low, high, body: (
+        rf"\sum_{{{counter}={low}}}^{{{high}}} \left({body}\right)"
+    ),
+    entry=lambda text, subscripts: rf"{text}_{{{','.join(subscripts)}}}",
+    hermitian=lambda text: _based(text) + r"^{\mathsf{H}}",
     transpose=lambda text: _based(text) + r"^{\top}",
     power=lambda base, exponent, entrywise: (
         rf"{_based(base)}^{{\odot {exponent}}}" if entrywise else rf"{_based(base)}^{{{exponent}}}"

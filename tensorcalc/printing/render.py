@@ -28,8 +28,12 @@ class Style:
     times: str
     name: Callable[[str, str], str]  # text and shape
     number: Callable[[Fraction], Text]
-    eye: str
-    ones: Callable[[str, str], str]  # entry and shape
+    eye: Callable[[str | None], str]  # of the size, where it must be said
+    ones: Callable[[str, str, str | None], str]  # entry, shape, and the size where it must be said
+    rows: Callable[[Sequence[Sequence[str]]], str]
+    range_total: Callable[[str, str, str, str], str]  # counter, first, last, body
+    hermitian: Callable[[str], str]
+    entry: Callable[[str, Sequence[str]], str]
     transpose: Callable[[str], str]
     power: Callable[[str, str, bool], str]  # base, exponent, entry by entry
     root: Callable[[str], str]
@@ -58,11 +62,35 @@ class _Renderer:
         shown: Text
         match x.op:
             case "name":
-                return style.name(str(x.data), x.shape), ATOM
+                # a derivative such as du/dx is a quotient to look at
+                place = NEGATION if "/" in str(x.data) else ATOM
+                return style.name(str(x.data), x.shape), place
             case "number":
                 return style.number(_fraction(x.data))
             case "eye":
-                return style.eye, ATOM
+                return style.eye(x.data), ATOM
+            case "entry":
+                inner = yield self.text(x.args[0])
+                return style.entry(self.fit(inner, ATOM), list(map(str, x.data))), ATOM
+            case "rows":
+                entries: list[str] = []
+                for entry in x.args:
+                    shown = yield self.text(entry)
+                    entries.append(shown[0])
+                count = int(x.data)
+                table = [entries[k : k + count] for k in range(0, len(entries), count)]
+                return style.rows(table), ATOM
+            case "rangesum":
+                texts: list[str] = []
+                for arg in x.args:
+                    shown = yield self.text(arg)
+                    texts.append(shown[0])
+                body, low, high = texts
+                return style.range_total(str(x.data), low, high, body), ATOM
+            case "matrixpower":
+                base = yield self.text(x.args[0])
+                exponent = yield self.text(x.args[1])
+                return style.power(self.fit(base, ATOM), self.exponent(exponent), False), POSTFIX
             case "spread":
                 shown = yield self.spread(x)
                 return shown
@@ -81,11 +109,12 @@ class _Renderer:
                     return shown
                 shown = yield self.hadamard([x])
                 return shown
-            case "transpose":
+            case "transpose" | "hermitian":
                 inner = yield self.text(x.args[0])
                 # a power is grouped too, for the reader
-                place = ATOM if x.args[0].op in ("power", "product") else POSTFIX
-                return style.transpose(self.fit(inner, place)), POSTFIX
+                grouped = x.args[0].op in ("power", "matrixpower", "product")
+                mark = style.transpose if x.op == "transpose" else style.hermitian
+                return mark(self.fit(inner, ATOM if grouped else POSTFIX)), POSTFIX
             case "compare":
                 left = yield self.bare(x.args[0])
                 right = yield self.bare(x.args[1])
@@ -107,9 +136,9 @@ class _Renderer:
         (scalar,) = x.args
         if scalar.op == "number":
             number, _ = self.style.number(_fraction(scalar.data))
-            return self.style.ones(number, x.shape), POSTFIX
+            return self.style.ones(number, x.shape, x.data), POSTFIX
         inner = yield self.text(scalar)
-        ones = self.style.ones("1", x.shape)
+        ones = self.style.ones("1", x.shape, x.data)
         return f"{self.fit(inner, PRODUCT)}{self.style.times}{ones}", PRODUCT
 
     def sum(self, x: Matrix) -> Steps[Text]:

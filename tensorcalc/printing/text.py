@@ -25,10 +25,11 @@ def number(value: Fraction) -> Text:
     return f"{value.numerator}/{value.denominator}", PRODUCT
 
 
-def _ones(entry: str, shape: str) -> str:
+def _ones(entry: str, shape: str, size: str | None) -> str:
+    arguments = f"{entry}, {size}" if size else entry
     if shape == "matrix":
-        return f"matrix({entry})"
-    return f"vector({entry})" + ("'" if shape == "row" else "")
+        return f"matrix({arguments})"
+    return f"vector({arguments})" + ("'" if shape == "row" else "")
 
 
 def call(function: str, args: Sequence[str]) -> str:
@@ -41,8 +42,12 @@ STYLE = Style(
     times="*",
     name=lambda text, shape: text,
     number=number,
-    eye="eye",
+    eye=lambda size: f"eye({size})" if size else "eye",
     ones=_ones,
+    rows=lambda table: f"[{'; '.join(', '.join(row) for row in table)}]",
+    range_total=lambda counter, low, high, body: f"sum[{counter}={low}..{high}]({body})",
+    hermitian=lambda text: text + "^H",
+    entry=lambda text, subscripts: f"{text}[{','.join(subscripts)}]",
     transpose=lambda text: text + "'",
     power=lambda base, exponent, entrywise: f"{base}{'.^' if entrywise else '^'}{exponent}",
     root=lambda text: f"sqrt({text})",

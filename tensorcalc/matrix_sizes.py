@@ -1,0 +1,191 @@
+"""Matrix expression -> the same with sizes said where a reader could not infer them.
+
+`eye` and `vector(1)` take their sizes from what stands beside them. Here the sizes of an expression
+are inferred as the language does it (`shapes.py`); a constant whose size stays open gets it from
+the shape of the whole, so that what is printed reads back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tensorcalc.dims import Dim, Dims
+from tensorcalc.matrix_algebra import ENTRYWISE, Matrix
+from tensorcalc.shapes import Shapes
+from tensorcalc.traverse import Steps, trampoline
+
+SQUARE = frozenset("inv adj expm logm sqrtm sinm cosm det logdet tr".split())
+SCALAR = frozenset("det logdet tr norm1 norm2 normF sum mean max min prod logsumexp".split())
+ONE = Dim.of(1)
+MAX_COST = 2000  # beyond, nobody reads the result back by eye
+Shape = tuple[Dim, Dim]  # rows and columns; a scalar is 1×1
+
+
+@dataclass(slots=True)
+class _Place:
+    """An expression at one place, and the sizes it has there."""
+
+    x: Matrix
+    shape: Shape
+    parts: list[_Place]
+
+
+def say_sizes(
+    x: Matrix,
+    root: Dims,
+    names: Mapping[str, Dims],
+    size_text: Callable[[Dim], str | None],
+) -> Matrix:
+    """The expression with sizes for those constants whose sizes cannot be inferred.
+
+    `root` is the shape of the whole (of a vector as a column or row, as it stands), `names` those
+    of the names in it.
+    """
+    if x.cost > MAX_COST:
+        return x
+    sizes = _Sizes(names)
+    whole = trampoline(sizes.visit(x))
+    inferred = {name for name in sizes.fresh if not _is_open(sizes.shapes.resolve(Dim.of(name)))}
+    if len(inferred) == len(sizes.fresh):
+        return x
+    for known, dim in zip(whole.shape, _shape(x.shape, root), strict=True):
+        sizes.shapes.equate(known, dim)
+    return trampoline(_rebuilt(whole, sizes.shapes, inferred, size_text))
+
+
+def _shape(kind: str, dims: Dims) -> Shape:
+    match kind:
+        case "column":
+            return dims[0], ONE
+        case "row":
+            return ONE, dims[-1]
+        case "matrix":
+            return dims[0], dims[1]
+    return ONE, ONE
+
+
+def _is_open(dim: Dim) -> bool:
+    return any(name.startswith(".") for name in dim.names)
+
+
+class _Sizes:
+    """The sizes of every part of an expression, made equal as the language says."""
+
+    def __init__(self, names: Mapping[str, Dims]) -> None:
+        self.names = names
+        self.shapes = Shapes()
+        self.fresh: list[str] = []
+
+    def new(self) -> Dim:
+        dim = self.shapes.fresh()
+        self.fresh.append(dim.names[0])
+        return dim
+
+    def open(self, kind: str) -> Shape:
+        """Sizes that nothing is known of yet, which need not be said."""
+        rows, columns = self.shapes.fresh(), self.shapes.fresh()
+        return _shape(kind, (rows, columns))
+
+    def equate(self, left: Shape, right: Shape) -> None:
+        for a, b in zip(left, right, strict=True):
+            self.shapes.equate(a, b)
+
+    def visit(self, x: Matrix) -> Steps[_Place]:
+        parts: list[_Place] = []
+        for arg in self.written(x):
+            parts.append((yield self.visit(arg)))
+        return _Place(x, self.shape(x, parts), parts)
+
+    def written(self, x: Matrix) -> tuple[Matrix, ...]:
+        """The operands as they are printed: a scalar that is broadcast stands bare."""
+        bare = x.op in ("sum", "power", "compare") or (x.op == "call" and len(x.args) > 1)
+        if not bare:
+            return x.args
+        return tuple([arg.args[0] if arg.op == "spread" else arg for arg in x.args])
+
+    def shape(self, x: Matrix, parts: list[_Place]) -> Shape:
+        shapes = [part.shape for part in parts]
+        match x.op:
+            case "name":
+                dims = x.dims if x.dims is not None else self.names.get(str(x.data))
+                return self.open(x.shape) if dims is None else _shape(x.shape, dims)
+            case "eye":
+                size = self.new() if x.data is None else self.shapes.fresh()
+                return size, size
+            case "spread":
+                return _shape(x.shape, (self.new(), self.new() if x.shape == "matrix" else ONE))
+            case "product":
+                chain = shapes[x.data[1] :]
+                for (_, left), (right, _) in pairwise(chain):
+                    self.shapes.equate(left, right)
+                return (chain[0][0], chain[-1][1]) if chain else (ONE, ONE)
+            case "sum" | "hadamard" | "power" | "compare":
+                return self.alike(x.shape, parts)
+            case "transpose" | "hermitian":
+                return shapes[0][1], shapes[0][0]
+            case "matrixpower":
+                self.shapes.equate(*shapes[0])
+                return shapes[0]
+            case "rangesum":
+                return shapes[0]
+            case "call":
+                return self.call(x, parts)
+        return self.open(x.shape)
+
+    def alike(self, kind: str, parts: list[_Place]) -> Shape:
+        """The one shape of all parts that are no scalars."""
+        shaped = [part.shape for part in parts if part.x.shape != "scalar"]
+        for other in shaped[1:]:
+            self.equate(shaped[0], other)
+        return shaped[0] if shaped else self.open(kind)
+
+    def call(self, x: Matrix, parts: list[_Place]) -> Shape:
+        function = str(x.data)
+        shape = parts[0].shape
+        if function in SQUARE:
+            self.shapes.equate(*shape)
+        if x.dims is not None:
+            return _shape(x.shape, x.dims)
+        if function in SCALAR and len(parts) == 1:
+            return ONE, ONE
+        if function == "pinv":
+            return shape[1], shape[0]
+        if function == "diag":
+            if x.shape == "matrix":
+                return shape[0], shape[0]
+            self.shapes.equate(*shape)
+            return shape[0], ONE
+        if function in ENTRYWISE or function in ("inv", "adj", "softmax") or function in SQUARE:
+            return shape
+        if function in ("max", "min", "where") and x.shape != "scalar":
+            return self.alike(x.shape, parts)
+        return self.open(x.shape)
+
+
+def _rebuilt(
+    place: _Place, shapes: Shapes, inferred: set[str], size_text: Callable[[Dim], str | None]
+) -> Steps[Matrix]:
+    x = place.x
+    if x.op in ("eye", "spread"):
+        wanted = place.shape[:1] if x.shape in ("column", "eye") or x.op == "eye" else place.shape
+        wanted = place.shape[1:] if x.shape == "row" else wanted
+        if x.data is None and any(name not in inferred for dim in wanted for name in dim.names):
+            texts = [size_text(shapes.resolve(dim)) for dim in wanted]
+            if all(text is not None for text in texts) and not any(
+                _is_open(shapes.resolve(dim)) for dim in wanted
+            ):
+                args: list[Matrix] = []
+                for part in place.parts:
+                    args.append((yield _rebuilt(part, shapes, inferred, size_text)))
+                return Matrix(x.op, x.shape, tuple(args), ", ".join(map(str, texts)), cost=2)
+    if not place.parts:
+        return x
+    args = []
+    for arg, part in zip(x.args, place.parts, strict=True):
+        made: Matrix = yield _rebuilt(part, shapes, inferred, size_text)
+        args.append(arg if made is part.x else made)
+    if all(a is b for a, b in zip(args, x.args, strict=True)):
+        return x
+    return x.with_args(tuple(args))

@@ -1,0 +1,129 @@
+"""Stable forms of sums: a node in, one that neither overflows nor loses its digits out.
+
+The logarithm of a sum of exponentials is a `logsumexp`, an exponential over such a sum a softmax,
+the root of a sum of squares a norm. What concerns single entries is `rules.py`'s. Sources:
+Blanchard, Higham and Higham, "Accurately computing the log-sum-exp and softmax functions" (2021);
+Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 27.8 (norms). Used by
+`simplify.py`, before anything is differentiated.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tensorcalc import canonical
+from tensorcalc.ir import Einsum, Labels, Map, Node, Size
+
+ONE = Fraction(1)
+
+
+def stable_form(node: Node) -> Node:
+    """The stable form of a node whose operands are in theirs; itself if it has none."""
+    if isinstance(node, Map) and node.function == "log":
+        return _logarithm(node) or node
+    if isinstance(node, Map) and node.function == "pow":
+        return _norm(node) or node
+    if isinstance(node, Einsum):
+        return _softmax(node) or node
+    return node
+
+
+def _logarithm(node: Map) -> Node | None:
+    """``log(c*sum[j](exp(x[i,j])))`` as ``logsumexp[j](x[i,j]) + log(c)``."""
+    coefficient, inner = ONE, node.operands[0]
+    if not isinstance(inner, Einsum):
+        terms = canonical.terms_of(inner)
+        if len(terms) != 1 or terms[0][0] <= 0:
+            return None
+        ((coefficient, inner),) = terms
+    found = _log_of_sum(inner)
+    if found is None:
+        return None
+    offset = canonical.elementwise("log", [canonical.number(coefficient, node.dims)])
+    return canonical.add(node.dims, [(ONE, found), (ONE, offset)])
+
+
+def _log_of_sum(node: Node) -> Node | None:
+    """The logarithm of a sum of exponentials; positive sizes may be among the factors."""
+    if not isinstance(node, Einsum) or len(node.sizes) == node.rank:
+        return None
+    exponents: list[tuple[Node, Labels]] = []
+    sizes: list[Node] = []
+    for operand, labels in zip(node.operands, node.labels, strict=True):
+        if isinstance(operand, Map) and operand.function == "exp":
+            exponents.append((operand.operands[0], labels))
+        elif _is_size(operand):
+            sizes.append(operand)
+        else:
+            return None
+    covered = {label for _, labels in exponents for label in labels}
+    if not set(range(node.rank, len(node.sizes))) <= covered:
+        return None
+    terms = [
+        (ONE, canonical.einsum(len(node.sizes), node.sizes, [exponent])) for exponent in exponents
+    ]
+    total = canonical.add(node.sizes, terms)
+    for _ in node.sizes[node.rank :]:
+        total = canonical.matrix_function("logsumexp", total)
+    logarithms = [
+        (ONE, canonical.einsum(node.rank, node.dims, [(canonical.elementwise("log", [size]), ())]))
+        for size in sizes
+    ]
+    return canonical.add(node.dims, [(ONE, total), *logarithms])
+
+
+def _is_size(node: Node) -> bool:
+    if isinstance(node, Map) and node.function == "pow":
+        node = node.operands[0]
+    return isinstance(node, Size)
+
+
+def _softmax(node: Einsum) -> Node | None:
+    """``exp(x[i])/sum[j](exp(x[j]))`` as ``exp(x[i] - logsumexp(x))``."""
+    factors = list(zip(node.operands, node.labels, strict=True))
+    for k, (divisor, own) in enumerate(factors):
+        if not isinstance(divisor, Map) or divisor.function != "pow":
+            continue
+        power = canonical.as_number(divisor.operands[1])
+        if power is None or power.denominator != 1 or power >= 0:
+            continue
+        total = _log_of_sum(divisor.operands[0])
+        if total is None:
+            continue
+        for j, (factor, labels) in enumerate(factors):
+            is_exponential = isinstance(factor, Map) and factor.function == "exp"
+            if not is_exponential or not set(own) <= set(labels):
+                continue
+            place = {label: axis for axis, label in enumerate(labels)}
+            axes = tuple([place[label] for label in own])
+            spread = canonical.einsum(factor.rank, factor.dims, [(total, axes)])
+            exponent = canonical.add(factor.dims, [(ONE, factor.operands[0]), (-ONE, spread)])
+            rest = [item for i, item in enumerate(factors) if i not in (j, k)]
+            rest.append((canonical.elementwise("exp", [exponent]), labels))
+            rest.append((canonical.power(divisor.operands[0], power + 1), own))
+            return canonical.einsum(node.rank, node.sizes, rest)
+    return None
+
+
+def _norm(node: Map) -> Node | None:
+    """``sum[j](x[i,j]^2)`` to the power q, no integer, as a norm to the power 2*q."""
+    inner, exponent = node.operands
+    power = canonical.as_number(exponent)
+    if power is None or power.denominator == 1 or not isinstance(inner, Einsum):
+        return None
+    if inner.is_complex or len(inner.operands) != 2:
+        return None
+    summed = len(inner.sizes) - inner.rank
+    (left, right), (at, bt) = inner.operands, inner.labels
+    if left is not right or at != bt or len(set(at)) < len(at) or summed not in (1, 2):
+        return None
+    covered = sorted(label for label in at if label < inner.rank)
+    if len(at) != len(covered) + summed:
+        return None
+    order = [*covered, *sorted(label for label in at if label >= inner.rank)]
+    place = {label: k for k, label in enumerate(order)}
+    sizes = [inner.sizes[label] for label in order]
+    turned = canonical.einsum(len(order), sizes, [(left, tuple([place[a] for a in at]))])
+    norm = canonical.matrix_function("norm2" if summed == 1 else "normF", turned)
+    spread = canonical.einsum(inner.rank, inner.dims, [(norm, tuple(covered))])
+    return canonical.power(spread, 2 * power)
