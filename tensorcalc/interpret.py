@@ -7,6 +7,8 @@ norm at 0 is the subgradient of least norm; `kernels` do the same.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import combinations, permutations, product
@@ -104,7 +106,7 @@ def evaluate(
             if isinstance(node, RangeSum):
                 result = count_sum(node, [known[end] for end in needed], counted)
             else:
-                result = visit(node, tuple([known[operand] for operand in node.operands]))
+                result = visit(node, tuple([known[operand] for operand in node.operands]), known)
             kind = complex_dtype if node.is_complex else dtype
             known[node] = np.asarray(result).astype(kind, copy=False)
             if not node.counters:
@@ -122,7 +124,7 @@ def evaluate(
             total = total + compute(node.operands[0], here)
         return total
 
-    def visit(node: Node, operands: tuple[Array, ...]) -> Any:
+    def visit(node: Node, operands: tuple[Array, ...], known: Mapping[Node, Array]) -> Any:
         shape = tuple([dim.value(sizes) for dim in node.dims])
         match node:
             case Variable():
@@ -148,6 +150,9 @@ def evaluate(
             case Unknown():
                 raise DomainError(f"{node.name} is unknown: it has no value")
             case Einsum():
+                solved = _solve(node, operands, known)
+                if solved is not None:
+                    return _einsum(*solved, shape, sizes, dtype)
                 return _einsum(node, operands, shape, sizes, dtype)
             case Add():
                 total = np.zeros(shape, complex_dtype if node.is_complex else dtype)
@@ -225,6 +230,65 @@ def _einsum(
             result = result * dtype.type(node.sizes[label].value(sizes))
     here = tuple([shape[a] if a in number else 1 for a in range(node.rank)])
     return np.array(np.broadcast_to(np.reshape(result, here), shape))
+
+
+def _solve(
+    node: Einsum, operands: tuple[Array, ...], known: Mapping[Node, Array]
+) -> tuple[Einsum, tuple[Array, ...]] | None:
+    """The contraction with an inverse times its neighbour solved for; None if it has none.
+
+    A solution has a small residual even where the inverse has lost all its digits.
+    """
+    factors = list(zip(node.operands, node.labels, operands, strict=True))
+    counts = Counter(label for labels in node.labels for label in labels)
+    for k, (inverse, own, _) in enumerate(factors):
+        if not isinstance(inverse, MatrixFunction) or inverse.function != "inv":
+            continue
+        if inverse.rank != 2 or own[0] == own[1]:
+            continue
+        near = [
+            (len(labels), j, side)
+            for side in (1, 0)
+            for j, (_, labels, _) in enumerate(factors)
+            if j != k and labels.count(own[side]) == 1 and counts[own[side]] == 2
+            and own[side] >= node.rank and own[1 - side] not in labels
+        ]  # fmt: skip
+        if not near:
+            continue
+        _, j, side = min(near)
+        matrix = known[inverse.operands[0]]
+        _, labels, right = factors[j]
+        axis = labels.index(own[side])
+        columns = np.moveaxis(right, axis, 0)
+        flat = columns.reshape(len(columns), math.prod(columns.shape[1:]))
+        solution = _solution(matrix if side else matrix.T, flat).reshape(columns.shape)
+        rest = [factor for i, factor in enumerate(factors) if i not in (j, k)]
+        new_labels = (own[1 - side], *labels[:axis], *labels[axis + 1 :])
+        dims = tuple([node.sizes[label] for label in new_labels])
+        stand_in = Variable.of("", dims)  # only its place in the contraction matters
+        solved = [*rest, (stand_in, new_labels, solution)]
+        smaller = Einsum.of(
+            node.rank,
+            node.sizes,
+            tuple([factor[0] for factor in solved]),
+            tuple([factor[1] for factor in solved]),
+        )
+        return _without_label(smaller, own[side]), tuple([factor[2] for factor in solved])
+    return None
+
+
+def _without_label(node: Einsum, gone: int) -> Einsum:
+    """The contraction without a summed label that no operand has any more."""
+    sizes = node.sizes[:gone] + node.sizes[gone + 1 :]
+    labels = tuple([tuple([a - (a > gone) for a in own]) for own in node.labels])
+    return Einsum.of(node.rank, sizes, node.operands, labels)
+
+
+def _solution(matrix: Array, right: Array) -> Array:
+    try:
+        return np.asarray(np.linalg.solve(matrix, right))
+    except np.linalg.LinAlgError:
+        return np.full(right.shape, np.nan, np.result_type(matrix, right))
 
 
 def _split(node: Einsum, operands: tuple[Array, ...], sizes: Mapping[str, int]) -> Array | None:
@@ -346,7 +410,7 @@ def _inv(x: Array) -> Array:
     try:
         return np.asarray(np.linalg.inv(x))
     except np.linalg.LinAlgError:  # one singular matrix must not spoil a batch
-        flat = x.reshape(-1, *x.shape[-2:])
+        flat = _stacked(x)
         result = np.full_like(flat, np.nan)
         for k, matrix in enumerate(flat):
             if np.linalg.det(matrix) != 0:
@@ -400,9 +464,7 @@ def _matrix_function(node: MatrixFunction, operands: tuple[Array, ...]) -> Array
         return _power(*operands)
     if MATRIX_FUNCTIONS[node.function].differential is None:
         x = operands[0]
-        flat = [
-            _series(node.function, matrix, node.order) for matrix in x.reshape(-1, *x.shape[-2:])
-        ]
+        flat = [_series(node.function, matrix, node.order) for matrix in _stacked(x)]
         shape = (*x.shape[:-2], *x.shape[-2:] * (1 + node.order))
         return np.array(flat).reshape(shape)
     x = operands[0]
@@ -411,8 +473,13 @@ def _matrix_function(node: MatrixFunction, operands: tuple[Array, ...]) -> Array
     return MATRIX[node.function](x)
 
 
+def _stacked(x: Array) -> Array:
+    """Matrices over any leading axes as a stack of them."""
+    return x.reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
+
+
 def _power(base: Array, exponent: Array) -> Array:
-    flat = base.reshape(-1, *base.shape[-2:])
+    flat = _stacked(base)
     exponents = [_integer(e) for e in np.broadcast_to(exponent, base.shape[:-2]).reshape(-1)]
     result = [
         np.linalg.matrix_power(_inv(matrix) if n < 0 else matrix, abs(n))
