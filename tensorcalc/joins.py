@@ -71,6 +71,9 @@ def _powers(
     (base, first), (other, second) = _as_power(left), _as_power(right)
     if base is not other:
         return
+    p, q = canonical.as_number(first), canonical.as_number(second)
+    if p is not None and q is not None and p * q > 0:
+        return  # a product, which is how such powers are written
     if at.index(label) == 0:
         at, bt = bt, at
     total = canonical.add((), [(Fraction(1), first), (Fraction(1), second)])

@@ -7,6 +7,8 @@ the result does not depend on the order of the formula.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.ir import Variable
 
@@ -14,6 +16,19 @@ from tensorcalc.ir import Variable
 def _order(name: str) -> tuple[bool, str]:
     # an anonymous size (of `eye` or `vector(1)`) never stands for a variable's
     return name.startswith("."), name
+
+
+def _without_common(left: Dim, right: Dim) -> tuple[Dim, Dim]:
+    """Two products without the names that stand in both."""
+    if left.product is None or right.product is None:
+        return left, right
+    (a, names), (b, others) = left.product, right.product
+    common = Counter(names) & Counter(others)
+    sides = [
+        (tuple(sorted((Counter(own) - common).elements())), number)
+        for own, number in ((names, a), (others, b))
+    ]
+    return Dim((sides[0],)), Dim((sides[1],))
 
 
 class Shapes:
@@ -48,6 +63,7 @@ class Shapes:
         left, right = self.resolve(left), self.resolve(right)
         if left == right:
             return True
+        left, right = _without_common(left, right)
         difference = (left - right).primitive
         unknowns = [
             (names[0], number)
