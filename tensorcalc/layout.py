@@ -6,9 +6,45 @@ layout says how they are arranged when they are printed as a matrix (LANGUAGE, "
 
 from __future__ import annotations
 
-from tensorcalc.errors import DomainError
+from collections.abc import Hashable
 
-LAYOUTS = ("mixed", "numerator", "denominator")
+from tensorcalc.canonical import add, contract, terms_of
+from tensorcalc.dims import Dim
+from tensorcalc.errors import DomainError
+from tensorcalc.ir import Merge, Node
+from tensorcalc.simplify import simplify
+
+LAYOUTS = ("mixed", "numerator", "denominator", "vec")
+
+
+def vectorized(node: Node, groups: tuple[int, ...]) -> Node:
+    """The derivative with the axes of each side as one, columns under one another.
+
+    The rows of the result are the axes of the function (and of all variables but the last), its
+    columns those of the last variable: the Jacobian of ``vec`` (Magnus and Neudecker, chapter 9).
+    """
+    rows, columns = sum(groups[:-1]), groups[-1]
+    if max(rows, columns) < 2:
+        return node
+    sizes = list(node.dims)
+    factors: list[tuple[Node, tuple[Hashable, ...]]] = []
+    output: list[Hashable] = []
+    known: dict[Hashable, Dim] = dict(enumerate(sizes))
+    for start, count in ((0, rows), (rows, columns)):
+        axes = tuple(reversed(range(start, start + count)))
+        if count > 1:
+            merge = Merge.of(tuple([sizes[axis] for axis in axes]))
+            output.append(("side", start, count))
+            known[output[-1]] = merge.dims[0]
+            factors.append((merge, (output[-1], *axes)))
+        else:
+            output += axes
+    axes = tuple(range(node.rank))
+    terms = [
+        (coefficient, contract(output, known, [*factors, (term, axes)]))
+        for coefficient, term in terms_of(node)
+    ]
+    return simplify([add(tuple([known[end] for end in output]), terms)])[0]
 
 
 def is_transposed(groups: tuple[int, ...], layout: str) -> bool:
@@ -30,6 +66,8 @@ def is_transposed(groups: tuple[int, ...], layout: str) -> bool:
         )
     if len(groups) == 1 or layout == "mixed":
         return False
+    if layout == "vec":
+        return not any(groups[:-1]) and groups[-1] > 0
     # a scalar's second derivative is the derivative of its gradient
     function, variable = sum(groups[:-1]), groups[-1]
     if function and variable:

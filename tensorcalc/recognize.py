@@ -33,6 +33,7 @@ from tensorcalc.ir import (
     Unknown,
     Variable,
 )
+from tensorcalc.layout import is_transposed
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.traverse import postorder, users, variables
@@ -60,25 +61,28 @@ class Recognized:
     helpers: list[tuple[str, Node, Matrix | None]] = field(default_factory=list)
 
 
-def recognize(root: Node, size_text: Callable[[Dim], str | None]) -> Recognized:
+def recognize(root: Node, size_text: SizeText, layout: str = "mixed") -> Recognized:
     """The matrix form of a node of rank ≤ 2 (a vector as a column).
 
-    `size_text` writes a size in the language, or None where it cannot.
+    `size_text` writes a size in the language, or None where it cannot. Derivatives of unknown
+    functions are named as they stand in `layout`.
     """
-    plain = _recognize(root, size_text, None)
+    plain = _recognize(root, size_text, layout, None)
     if plain is not None:
         return plain
     counts = users([root])
     shared = {node for node, count in counts.items() if count > 1}
-    return _recognize(root, size_text, shared) or Recognized(None)
+    return _recognize(root, size_text, layout, shared) or Recognized(None)
 
 
-def _recognize(root: Node, size_text: SizeText, shared: set[Node] | None) -> Recognized | None:
+def _recognize(
+    root: Node, size_text: SizeText, layout: str, shared: set[Node] | None
+) -> Recognized | None:
     """The form with long `shared` parts defined first; without them, None if that is too long."""
     recognized = Recognized(None)
     taken = set(variables(root))
     sizes = {name for node in postorder([root]) for dim in node.dims for name in dim.names}
-    forms = _Forms(size_text, [c for c in COUNTERS if c not in taken | sizes])
+    forms = _Forms(size_text, layout, [c for c in COUNTERS if c not in taken | sizes])
     found = forms.found
     names = (f"T{k}" for k in count(1))
     for node in postorder([root]):
@@ -121,8 +125,9 @@ def _shape(node: Node) -> str:
 class _Forms:
     """The matrix forms of nodes, each from those of its operands."""
 
-    def __init__(self, size_text: SizeText, counters: list[str]) -> None:
+    def __init__(self, size_text: SizeText, layout: str, counters: list[str]) -> None:
         self.size_text = size_text
+        self.layout = layout
         self.counters = counters
         self.found: dict[Node, Matrix | None] = {}
 
@@ -206,10 +211,16 @@ class _Forms:
         if any(operand.rank > node.batch for operand in node.operands) and node.batch:
             return None
         text, arguments = unknown_text(node)
-        if not arguments:
-            return m.name(text, _shape(node), dims=node.dims)
-        dims = None if node.batch else node.dims
-        return m.call(text, forms, _shape(node), dims=dims)
+        axes = [node.operands[k].rank - node.batch for k in node.derivatives]
+        turned = bool(axes) and is_transposed((node.result, *axes), self.layout)
+        shape = _shape(node)
+        if turned:
+            shape = m.TRANSPOSED[shape]
+        dims = None if node.batch else node.dims[::-1] if turned else node.dims
+        form = m.name(text, shape, dims=dims)
+        if arguments:
+            form = m.call(text, forms, shape, dims=dims)
+        return m.transpose(form) if turned else form
 
     def softmax(self, node: Map) -> Matrix | None:
         """``exp(x - logsumexp(x))``, of a vector or along an axis of a matrix."""

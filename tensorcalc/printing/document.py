@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from tensorcalc import matrix_algebra as matrix
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Node, Variable
-from tensorcalc.layout import is_transposed
+from tensorcalc.layout import is_transposed, vectorized
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.matrix_sizes import say_sizes
 from tensorcalc.printing import einsum, latex, text
@@ -86,11 +86,13 @@ def _document(
     row: bool,
 ) -> list[str]:
     transposed = is_transposed(groups, layout) or row
+    if layout == "vec" and len(groups) > 1:
+        node = vectorized(node, groups)
     (node,) = use_properties([node])
     if node.rank > 2:
         return _index_lines(node, variables, style, render)
     sizes = size_text(variables)
-    recognized = recognize(node, sizes)
+    recognized = recognize(node, sizes, layout)
     whole = _whole_text(sizes, render)
     if recognized.result is None:
         return _index_lines(node, variables, style, render, transposed=transposed)

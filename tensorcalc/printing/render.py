@@ -11,6 +11,7 @@ from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.traverse import Steps, trampoline
 
 # how tightly a text binds: an operand that binds less tightly than its place gets parentheses
+MAX_PERIOD = 6  # of factors that are looked for as the base of a power
 COMPARE, SUM, PRODUCT, NEGATION, POSTFIX, ATOM = range(6)
 Text = tuple[str, int]
 
@@ -215,18 +216,19 @@ class _Renderer:
         return self.style.times.join(self.fit(text, NEGATION) for text in texts), PRODUCT
 
     def runs(self, chain: Sequence[Matrix]) -> Steps[list[Text]]:
-        """The factors of a chain; equal neighbours become a power."""
+        """The factors of a chain; what repeats becomes a power."""
         texts: list[Text] = []
         k = 0
         while k < len(chain):
-            end = k + 1
-            while chain[k].shape == "matrix" and end < len(chain) and chain[end] == chain[k]:
-                end += 1
-            text = yield self.text(chain[k])
-            if end - k > 1:
-                text = self.style.power(self.fit(text, ATOM), str(end - k), False), POSTFIX
+            period, times = _repetition(chain, k)
+            inner: list[Text] = []
+            for factor in chain[k : k + period]:
+                inner.append((yield self.text(factor)))
+            text = self.joined(inner, whole=True)
+            if times > 1:
+                text = self.style.power(self.fit(text, ATOM), str(times), False), POSTFIX
             texts.append(text)
-            k = end
+            k += period * times
         return texts
 
     def raised(self, base: Text, exponent: Fraction, entrywise: bool) -> Text:
@@ -251,6 +253,22 @@ class _Renderer:
         for divisor in below:
             text += self.style.divide_entries + self.fit(divisor, NEGATION)
         return text, PRODUCT
+
+
+def _repetition(chain: Sequence[Matrix], start: int) -> tuple[int, int]:
+    """How many matrices from `start` on repeat how often: the choice that covers most."""
+    best = (1, 1)
+    for period in range(1, min(MAX_PERIOD, (len(chain) - start) // 2) + 1):
+        block = chain[start : start + period]
+        if any(factor.shape != "matrix" for factor in block):
+            break
+        times = 1
+        while list(chain[start + period * times : start + period * (times + 1)]) == list(block):
+            times += 1
+        # two factors that come twice are read more easily than a power of them
+        if times > 1 and period * times > best[0] * best[1] and (period == 1 or times > 2):
+            best = (period, times)
+    return best
 
 
 def _fraction(data: object) -> Fraction:
