@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from fractions import Fraction
+from itertools import combinations, permutations
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim
-from tensorcalc.ir import Add, Delta, Einsum, Labels, MatrixFunction, Node
+from tensorcalc.ir import Add, Delta, Einsum, Labels, LeviCivita, MatrixFunction, Node
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.templates import formula, lift
 
@@ -23,11 +24,34 @@ Factor = tuple[Node, Labels]
 def join_factors(node: Node) -> Node:
     """The node with the factors joined that can be; itself if there are none."""
     while isinstance(node, Einsum):
-        joined = _joined(node)
+        joined = _joined(node) or _signs(node)
         if joined is None:
             return node
         node = joined
     return node
+
+
+def _signs(node: Einsum) -> Node | None:
+    """Two antisymmetric factors with a summed label in common, as differences of deltas.
+
+    ``eps[i,j,k]*eps[i,m,n] = delta[j,m]*delta[k,n] - delta[j,n]*delta[k,m]``, and so for any rank.
+    """
+    factors = list(zip(node.operands, node.labels, strict=True))
+    signs = [k for k, (operand, _) in enumerate(factors) if isinstance(operand, LeviCivita)]
+    for j, k in combinations(signs, 2):
+        left, right = factors[j][1], factors[k][1]
+        if len(left) != len(right) or not any(a >= node.rank for a in set(left) & set(right)):
+            continue
+        rest = [factor for i, factor in enumerate(factors) if i not in (j, k)]
+        unit = Delta.of(node.operands[j].dims[0])
+        terms = []
+        for order in permutations(range(len(right))):
+            sign = (-1) ** sum(a > b for a, b in combinations(order, 2))
+            deltas = [(unit, (a, right[b])) for a, b in zip(left, order, strict=True)]
+            made = canonical.einsum(node.rank, node.sizes, [*rest, *deltas])
+            terms.append((Fraction(sign), made))
+        return canonical.add(node.dims, terms)
+    return None
 
 
 def _joined(node: Einsum) -> Node | None:

@@ -47,7 +47,11 @@ def say_sizes(
         return x
     sizes = _Sizes(names)
     whole = trampoline(sizes.visit(x))
-    inferred = {name for name in sizes.fresh if not _is_open(sizes.shapes.resolve(Dim.of(name)))}
+    inferred = {
+        name
+        for name in sizes.fresh
+        if not _is_open(sizes.shapes.resolve(Dim.of(name))) and name not in sizes.said
+    }
     if len(inferred) == len(sizes.fresh):
         return x
     for known, dim in zip(whole.shape, _shape(x.shape, root), strict=True):
@@ -77,6 +81,7 @@ class _Sizes:
         self.names = names
         self.shapes = Shapes()
         self.fresh: list[str] = []
+        self.said: set[str] = set()  # sizes that only the surroundings of a sum would tell
 
     def new(self) -> Dim:
         dim = self.shapes.fresh()
@@ -85,8 +90,7 @@ class _Sizes:
 
     def open(self, kind: str) -> Shape:
         """Sizes that nothing is known of yet, which need not be said."""
-        rows, columns = self.shapes.fresh(), self.shapes.fresh()
-        return _shape(kind, (rows, columns))
+        return _shape(kind, (self.shapes.fresh(), self.shapes.fresh()))
 
     def equate(self, left: Shape, right: Shape) -> None:
         for a, b in zip(left, right, strict=True):
@@ -115,7 +119,7 @@ class _Sizes:
                 size = self.new() if x.data is None else self.shapes.fresh()
                 return size, size
             case "spread":
-                return _shape(x.shape, (self.new(), self.new() if x.shape == "matrix" else ONE))
+                return _shape(x.shape, tuple([self.new() for _ in range(1 + (x.shape == "matrix"))]))
             case "product":
                 chain = shapes[x.data[1] :]
                 for (_, left), (right, _) in pairwise(chain):
@@ -137,6 +141,9 @@ class _Sizes:
     def alike(self, kind: str, parts: list[_Place]) -> Shape:
         """The one shape of all parts that are no scalars."""
         shaped = [part.shape for part in parts if part.x.shape != "scalar"]
+        known = [[self.shapes.resolve(dim) for dim in shape] for shape in shaped]
+        if all(any(map(_is_open, dims)) for dims in known):
+            self.said |= {name for dims in known for dim in dims for name in dim.names}
         for other in shaped[1:]:
             self.equate(shaped[0], other)
         return shaped[0] if shaped else self.open(kind)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import count
+from itertools import count, product
 
 from tensorcalc import canonical, matrix_algebra as m
 from tensorcalc.dims import Dim
@@ -24,6 +24,7 @@ from tensorcalc.ir import (
     Counter,
     Delta,
     Einsum,
+    LeviCivita,
     Map,
     MatrixFunction,
     Merge,
@@ -36,11 +37,13 @@ from tensorcalc.ir import (
 from tensorcalc.layout import is_transposed
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.simplify import simplify
 from tensorcalc.traverse import postorder, users, variables
 from tensorcalc.views import untransposed
 
 ONE = Fraction(1)
 ALONG_AXES = ("logsumexp",)  # `max(X, 2)` could be read as the larger of X and 2
+MAX_MULTIPLIED = 16  # terms of a product of sums that is multiplied out
 COUNTERS = "rstuvpqijkl"
 Pair = tuple[int, int]  # two labels, the smaller first
 SizeText = Callable[[Dim], str | None]
@@ -61,12 +64,17 @@ class Recognized:
     helpers: list[tuple[str, Node, Matrix | None]] = field(default_factory=list)
 
 
-def recognize(root: Node, size_text: SizeText, layout: str = "mixed") -> Recognized:
+def recognize(
+    root: Node, size_text: SizeText, layout: str = "mixed", *, crosses: bool = True
+) -> Recognized:
     """The matrix form of a node of rank ≤ 2 (a vector as a column).
 
     `size_text` writes a size in the language, or None where it cannot. Derivatives of unknown
-    functions are named as they stand in `layout`.
+    functions are named as they stand in `layout`. Without `crosses` what is antisymmetric has no
+    matrix form.
     """
+    if not crosses and any(isinstance(node, LeviCivita) for node in postorder([root])):
+        return Recognized(None)
     plain = _recognize(root, size_text, layout, None)
     if plain is not None:
         return plain
@@ -156,7 +164,9 @@ class _Forms:
                     return form
         operands = [self.found[operand] for operand in node.operands]
         if isinstance(node, Einsum):
-            return _Graph(node, operands, self.size_text).recognize()
+            form = _Graph(node, operands, self.size_text).recognize()
+            multiplied = _multiplied_out(node) if form is None else None
+            return form if multiplied is None else self.form_of(multiplied)
         forms = [form for form in operands if form is not None]
         if len(forms) < len(operands):
             return None
@@ -196,6 +206,9 @@ class _Forms:
             if along and nested.op == "call" and len(nested.args) == 2:
                 forms = [nested.args[0]]  # the maximum of the rows' maxima
             return m.call(node.function, forms, _shape(node), symmetric=symmetric)
+        if batch == 1 and node.function == "norm2":  # the norms of all rows
+            squares = _Graph.rows(m.hadamard([forms[0], forms[0]]))
+            return m.entrywise("pow", [squares, m.number(Fraction(1, 2))])
         if batch > 1 or operand.rank != 2 or node.function not in ALONG_AXES:
             return None
         inner = untransposed(operand)
@@ -252,6 +265,27 @@ class _Forms:
         return None
 
 
+def _multiplied_out(node: Einsum) -> Node | None:
+    """A product with its sums of more than two axes multiplied out: ``sum[k]((X[i,k] - X[j,k])^2)``
+    has a matrix form only then. None if there is no such sum, or too many terms would come.
+    """
+    places = [k for k, o in enumerate(node.operands) if o.rank > 2 and isinstance(o, Add)]
+    count = 1
+    for k in places:
+        count *= len(node.operands[k].operands)
+    if not places or count > MAX_MULTIPLIED:
+        return None
+    total: list[canonical.Term] = []
+    for terms in product(*[canonical.terms_of(node.operands[k]) for k in places]):
+        factors = list(zip(node.operands, node.labels, strict=True))
+        coefficient = ONE
+        for k, (own, term) in zip(places, terms, strict=True):
+            coefficient *= own
+            factors[k] = (term, node.labels[k])
+        total.append((coefficient, canonical.einsum(node.rank, node.sizes, factors)))
+    return simplify([canonical.add(node.dims, total)])[0]
+
+
 def _transposes(left: Node, right: Node) -> bool:
     turned = canonical.einsum(2, (right.dims[1], right.dims[0]), [(right, (1, 0))])
     return left is turned
@@ -283,6 +317,7 @@ class _Graph:
         self.size_text = size_text
         self.sizes = dict(enumerate(node.sizes))
         self.merges: list[tuple[int, tuple[int, ...]]] = []
+        self.signs: list[tuple[int, ...]] = []  # of antisymmetric factors of three axes
         self.units: dict[int, Matrix] = {}
         self.fixed: dict[int, Basis] = {}  # summed labels that a unit vector fixes
         self.scalars: list[Matrix] = []
@@ -294,6 +329,9 @@ class _Graph:
         self.enter_merges([labels for o, _, labels in factors if isinstance(o, Merge)])
         for operand, form, labels in factors:
             if isinstance(operand, Merge):
+                continue
+            if isinstance(operand, LeviCivita) and operand.rank == 3:
+                self.signs.append(labels)
                 continue
             if isinstance(operand, Basis) and labels[0] >= node.rank:
                 self.fixed[labels[0]] = operand
@@ -310,6 +348,11 @@ class _Graph:
                     self.add_vector(a, form)
                 case (a, b):
                     self.add_matrix(a, b, form)
+
+    @staticmethod
+    def rows(form: Matrix) -> Matrix:
+        """The sums of the rows of a matrix."""
+        return m.product(ONE, [], [form, m.ones("column")])
 
     def add_vector(self, label: int, form: Matrix) -> None:
         self.vectors.setdefault(label, []).append(form)
@@ -332,12 +375,17 @@ class _Graph:
             waiting = self.vectors.keys() | self.pairs.keys()
             waiting = {label for label in waiting if label >= self.node.rank} - done
             waiting -= {label for whole, parts in self.merges for label in (whole, *parts)}
+            waiting -= {label for labels in self.signs for label in labels}
             if waiting:
                 choice = min(waiting, key=self.effort)
                 if len(self.ends(choice)) > 2:
                     return None
                 done.add(choice)
                 self.eliminate(choice)
+            elif any(self.cross(labels) for labels in list(self.signs)):
+                continue
+            elif self.signs:
+                return None
             elif not self.merges:
                 return self.output()
             elif not any(self.merge(*merge) for merge in list(self.merges)):
@@ -358,6 +406,19 @@ class _Graph:
                     return False
                 self.add_vector(label, self.units[label])
         return True
+
+    def cross(self, labels: tuple[int, ...]) -> bool:
+        """Replace an antisymmetric factor by the cross product of the vectors at two labels."""
+        for turn in range(3):  # turning all three around keeps the sign
+            a, b, c = labels[turn:] + labels[:turn]
+            if min(b, c) < self.node.rank or self.ends(b) or self.ends(c):
+                continue
+            if b in self.vectors and c in self.vectors:
+                sides = [m.hadamard(self.vectors.pop(label)) for label in (b, c)]
+                self.signs.remove(labels)
+                self.add_vector(a, m.call("cross", sides, "column"))
+                return True
+        return False
 
     # ── merged axes ──────────────────────────────────────────────────────────────────────────
 

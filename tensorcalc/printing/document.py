@@ -92,7 +92,8 @@ def _document(
     if node.rank > 2:
         return _index_lines(node, variables, style, render)
     sizes = size_text(variables)
-    recognized = recognize(node, sizes, layout)
+    # derivatives of cross products are written with the sign tensor, as in mechanics
+    recognized = recognize(node, sizes, layout, crosses=len(groups) == 1)
     whole = _whole_text(sizes, render)
     if recognized.result is None:
         return _index_lines(node, variables, style, render, transposed=transposed)
