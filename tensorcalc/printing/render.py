@@ -27,6 +27,9 @@ class Style:
 
     group: Callable[[str], str]  # parentheses
     times: str
+    plus: str
+    minus: str
+    negative: str
     name: Callable[[str, str], str]  # text and shape
     number: Callable[[Fraction], Text]
     eye: Callable[[str | None], str]  # of the size, where it must be said
@@ -139,7 +142,7 @@ class _Renderer:
             number, _ = self.style.number(_fraction(scalar.data))
             return self.style.ones(number, x.shape, x.data), POSTFIX
         inner = yield self.text(scalar)
-        ones = self.style.ones("1", x.shape, x.data)
+        ones = self.style.ones(self.style.number(Fraction(1))[0], x.shape, x.data)
         return f"{self.fit(inner, PRODUCT)}{self.style.times}{ones}", PRODUCT
 
     def sum(self, x: Matrix) -> Steps[Text]:
@@ -148,11 +151,10 @@ class _Renderer:
             if term.op == "spread":
                 term = term.args[0]
             text = yield self.text(m.scaled(abs(coefficient), term))
-            sign = "-" if coefficient < 0 else "+"
             if pieces:
-                pieces.append(f" {sign} ")
-            elif sign == "-":
-                pieces.append("-")
+                pieces.append(self.style.minus if coefficient < 0 else self.style.plus)
+            elif coefficient < 0:
+                pieces.append(self.style.negative)
             pieces.append(self.fit(text, PRODUCT))
         return "".join(pieces), SUM
 
@@ -161,7 +163,8 @@ class _Renderer:
         above = [m.number(abs(coefficient))] if abs(coefficient) != 1 else []
         text, place = yield self.quotient(above, chain, scalars)
         if coefficient < 0:
-            return "-" + (text if place >= PRODUCT else self.style.group(text)), PRODUCT
+            shown = text if place >= PRODUCT else self.style.group(text)
+            return self.style.negative + shown, PRODUCT
         return text, place
 
     def quotient(
@@ -208,7 +211,7 @@ class _Renderer:
 
     def joined(self, texts: list[Text], *, whole: bool) -> Text:
         if not texts:
-            return "1", ATOM
+            return self.style.number(Fraction(1))
         if len(texts) == 1 and whole:
             return texts[0]
         if len(texts) == 1:
@@ -249,7 +252,8 @@ class _Renderer:
             yield self.sided(factor, True, above, below)
         if len(above) == 1 and not below:
             return above[0]
-        text = self.style.hadamard.join(self.fit(t, NEGATION) for t in above) or "1"
+        text = self.style.hadamard.join(self.fit(t, NEGATION) for t in above)
+        text = text or self.style.number(Fraction(1))[0]
         for divisor in below:
             text += self.style.divide_entries + self.fit(divisor, NEGATION)
         return text, PRODUCT

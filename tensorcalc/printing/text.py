@@ -40,6 +40,9 @@ def call(function: str, args: Sequence[str]) -> str:
 STYLE = Style(
     group=lambda text: f"({text})",
     times="*",
+    plus=" + ",
+    minus=" - ",
+    negative="-",
     name=lambda text, shape: text,
     number=number,
     eye=lambda size: f"eye({size})" if size else "eye",
