@@ -108,6 +108,11 @@ def is_symmetric(node: Node) -> bool:
     return isinstance(node, Delta)
 
 
+def is_skew(node: Node) -> bool:
+    """Whether a matrix is known to be its transpose with the other sign."""
+    return isinstance(node, Variable) and "skew" in node.properties
+
+
 # ── sums ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -180,7 +185,8 @@ def einsum(
 
     `sizes` gives the dim of every label; labels below `rank` are the axes of the result. A
     summed label that no factor has multiplies by its size. With `properties` the axes of a
-    symmetric matrix count as exchangeable (see `properties.py` for when that may be used).
+    symmetric matrix count as exchangeable, and those of a skew one as turning the sign (see
+    `properties.py` for when that may be used).
     """
     dims = tuple(sizes[:rank])
     live = dict(enumerate(sizes))
@@ -214,6 +220,8 @@ def einsum(
         content, node = _content(size(live.pop(label)))
         coefficient *= content
         kept += expand(node, (), live) if isinstance(node, Einsum) else [(node, ())]
+    if properties and len(kept) == 1 and kept[0][1] == (1, 0) and is_skew(kept[0][0]):
+        coefficient, kept = -coefficient, [(kept[0][0], (0, 1))]
     if len(kept) == 1 and kept[0][0].rank == rank and kept[0][1] == tuple(range(rank)):
         return scale(coefficient, kept[0][0])
     sign, node = _numbered(rank, live, kept, properties)
@@ -229,7 +237,8 @@ def _numbered(
     """
     variants: list[tuple[int, list[Factor]]] = [(1, [])]
     for node, labels in factors:
-        turned = _turned(labels) if isinstance(node, LeviCivita) else [(1, labels)]
+        is_odd = isinstance(node, LeviCivita) or (properties and is_skew(node))
+        turned = _turned(labels) if is_odd else [(1, labels)]
         variants = [
             (sign * own, [*done, (node, order)]) for sign, done in variants for own, order in turned
         ]

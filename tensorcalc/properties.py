@@ -7,25 +7,62 @@ before a result is printed or compiled.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 
 from tensorcalc import canonical
-from tensorcalc.ir import Einsum, Node
+from tensorcalc.ir import Delta, Einsum, MatrixFunction, Node, Variable
 from tensorcalc.simplify import simplify
 from tensorcalc.traverse import fold, variables
 
+USED = frozenset({"symmetric", "spd", "diagonal", "skew", "orthogonal"})
+
 
 def use_properties(roots: Sequence[Node]) -> list[Node]:
-    """The roots with symmetric matrices equal to their transposes."""
+    """The roots with what is known of their variables used.
+
+    A symmetric matrix is its transpose, a skew one the negative of it, and the inverse of an
+    orthogonal one is its transpose.
+    """
     roots = list(roots)
-    if not any(canonical.is_symmetric(variable) for variable in variables(*roots).values()):
+    if not any(variable.properties & USED for variable in variables(*roots).values()):
         return roots
 
     def visit(node: Node, operands: tuple[Node, ...]) -> Node:
+        is_inverse = isinstance(node, MatrixFunction) and node.function == "inv"
+        if is_inverse and _is_orthogonal(operands[0]):
+            dims = node.dims[::-1]
+            return canonical.einsum(2, dims, [(operands[0], (1, 0))])
         if not isinstance(node, Einsum):
             return canonical.rebuild(node, operands)
-        factors = zip(operands, node.labels, strict=True)
-        return canonical.einsum(node.rank, node.sizes, factors, properties=True)
+        factors = list(zip(operands, node.labels, strict=True))
+        while (joined := _joined(node.rank, factors)) is not None:
+            factors = joined
+        used = {label for _, labels in factors for label in labels} | set(range(node.rank))
+        gone = {a for labels in node.labels for a in labels} - used
+        number = {a: k for k, a in enumerate(a for a in range(len(node.sizes)) if a not in gone)}
+        sizes = [node.sizes[a] for a in number]
+        kept = [(o, tuple([number[a] for a in labels])) for o, labels in factors]
+        return canonical.einsum(node.rank, sizes, kept, properties=True)
 
     done = fold(roots, visit)
     return simplify([done[root] for root in roots])
+
+
+def _is_orthogonal(node: Node) -> bool:
+    return isinstance(node, Variable) and "orthogonal" in node.properties
+
+
+def _joined(rank: int, factors: list[canonical.Factor]) -> list[canonical.Factor] | None:
+    """The factors with one ``Q'*Q`` or ``Q*Q'`` of an orthogonal matrix gone; None if none is."""
+    counts = Counter(label for _, labels in factors for label in labels)
+    places = [k for k, (node, _) in enumerate(factors) if _is_orthogonal(node)]
+    for j, k in combinations(places, 2):
+        (left, at), (right, bt) = factors[j], factors[k]
+        for axis in (0, 1):
+            label = at[axis]
+            if left is right and label == bt[axis] and label >= rank and counts[label] == 2:
+                rest = [factor for i, factor in enumerate(factors) if i not in (j, k)]
+                return [*rest, (Delta.of(left.dims[0]), (at[1 - axis], bt[1 - axis]))]
+    return None
