@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tensorcalc import canonical, value as v
-from tensorcalc.errors import ShapeError, Span
+from tensorcalc.errors import KindError, ShapeError, Span
 from tensorcalc.ir import Delta, Node
 from tensorcalc.kronecker import cross, kron, vec
 from tensorcalc.reductions import REDUCTIONS, reduce_whole
@@ -33,9 +33,7 @@ class ArrayFunction:
 def _need(value: Value, ranks: Sequence[int], what: str, shapes: Shapes, span: Span) -> None:
     if value.rank not in ranks:
         kinds = " or ".join(["a scalar", "a vector", "a matrix"][r] for r in ranks)
-        raise ShapeError(
-            f"{what} takes {kinds}: {value.describe(shapes)}", span, value.note or None
-        )
+        raise KindError(f"{what} takes {kinds}: {value.describe(shapes)}", span, value.note or None)
 
 
 def _square(value: Value, what: str, shapes: Shapes, span: Span) -> None:

@@ -87,7 +87,7 @@ def _block(value: Value, span: Span) -> _Block:
             return _Block(value, dim, UNIT)
         case (rows, columns), _:
             return _Block(value, rows, columns)
-    raise ShapeError("a tensor cannot stand in a matrix", value.span or span)
+    raise ShapeError(f"a tensor cannot stand in a matrix: {value.source}", value.span or span)
 
 
 def _shown(dim: Dim) -> str:

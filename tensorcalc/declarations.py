@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 
 from tensorcalc.dims import Dim, Dims
-from tensorcalc.errors import ParseError, Span, quote
+from tensorcalc.errors import KindError, LimitError, ParseError, Span, quote
 from tensorcalc.functions import FUNCTIONS
 from tensorcalc.ir import Variable
+from tensorcalc.limits import current as limits
 from tensorcalc.parse import GREEK as GREEK_NAMES, spell_name
 from tensorcalc.syntax import Syntax
 
@@ -30,47 +35,80 @@ def declared(name: str, declaration: Syntax) -> Variable:
     kind, *properties = declaration.words
     dims = [dim_of(child) for child in declaration.children[1:]]
     if kind not in KINDS:
-        raise ParseError(
-            f"unknown kind {kind}", declaration.span, f"the kinds are {', '.join(KINDS)}"
+        raise KindError(
+            f"unknown kind {kind}", _word_span(declaration, kind), _one_of(kind, "kinds", KINDS)
         )
     count, times = KINDS[kind]
     if count is not None and len(dims) != count:
         example = f"{kind}({', '.join('mnp'[:count])})" if count else kind
-        raise ParseError(
-            f"{kind} takes {count} sizes, {len(dims)} given", declaration.span, f"write `{example}`"
+        raise KindError(
+            f"{kind} takes {count} size{'s' * (count != 1)}, {len(dims)} given",
+            _word_span(declaration, kind),
+            f"write `{example}`",
         )
-    unknown = [word for word in properties if word not in PROPERTIES]
-    if unknown:
-        raise ParseError(
-            f"unknown property {unknown[0]}",
-            declaration.span,
-            f"the properties are {', '.join(sorted(PROPERTIES))}",
-        )
+    if len(dims) > limits().rank:
+        raise LimitError(f"more than {limits().rank} axes (limit rank)", declaration.span)
+    for word in properties:
+        if word not in PROPERTIES:
+            hint = _one_of(word, "properties", sorted(PROPERTIES))
+            if word in KINDS:
+                hint = f"it is a kind: `{name} : {word}(n)`"
+            raise KindError(f"unknown property {word}", _word_span(declaration, word), hint)
     facts = frozenset(properties) | (frozenset({kind}) if times == 2 else frozenset())
     return Variable.of(name, tuple(dims) * times, facts)
+
+
+def _word_span(declaration: Syntax, word: str) -> Span:
+    """Where a word of a declaration stands behind the colon."""
+    span = declaration.span
+    found = re.compile(rf":.*?\b{re.escape(word)}\b", re.DOTALL).search(
+        span.text, span.start, span.end
+    )
+    return Span(span.text, found.end() - len(word), found.end()) if found else span
+
+
+def _one_of(word: str, what: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word.lower(), known, 1)
+    listed = f"the {what} are {', '.join(known)}"
+    return f"did you mean {near[0]}? {listed}" if near else listed
 
 
 def dim_of(syntax: Syntax) -> Dim:
     """A size as written in a declaration: a name, a positive integer or a product of them."""
     parts = list(syntax.children) if syntax.kind == "product" else [syntax]
-    result = Dim.of(1)
-    for part, operator in zip(parts, syntax.words if len(parts) > 1 else "*", strict=True):
+    number, names = 1, []
+    if len(parts) > limits().size_names:
+        raise LimitError(
+            f"more than {limits().size_names} factors in a size (limit size_names)", syntax.span
+        )
+    for part, sign in zip(parts, syntax.words if len(parts) > 1 else "*", strict=True):
         word = part.words[0] if part.words else ""
-        if operator == "*" and part.kind == "name":
-            result = result * Dim.of(word)
-        elif operator == "*" and part.kind == "number" and word.isdigit():
-            result = result * Dim.of(int(word))
+        if sign == "*" and part.kind == "name":
+            names.append(word)
+        elif sign == "*" and part.kind == "number" and word.isdigit():
+            number *= int(word)
         else:
             raise ParseError(
                 "a size is a name, an integer or a product of them", part.span, "such as `m*n`"
             )
-    return result
+    if number > limits().size:
+        raise LimitError(f"a size is over {limits().size} (limit size)", syntax.span)
+    return Dim(((tuple(sorted(names)), number),)) if number else Dim.of(0)
+
+
+def joined_size(syntax: Syntax, parts: Sequence[Dim]) -> Dim:
+    """The size that an expression makes of the sizes of its parts."""
+    if syntax.kind == "product":
+        return reduce(operator.mul, parts)
+    signs = syntax.words if syntax.kind == "sum" else "-"
+    signed = [part * (1 if sign == "+" else -1) for sign, part in zip(signs, parts, strict=True)]
+    return sum(signed, Dim.of(0))
 
 
 def undeclared(name: str, subscripts: int | None) -> tuple[Variable, str]:
     """The variable that an undeclared name stands for, and why it has that kind."""
     if subscripts is not None:
-        rank, note = subscripts, f"{name} has {subscripts} subscripts"
+        rank, note = subscripts, f"{name} has {subscripts} subscript{'s' * (subscripts != 1)}"
     elif name in GREEK or "a" <= name[0] <= "g":
         rank = 0
         reason = "is a Greek letter" if name in GREEK else "is between a and g"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections import Counter as Counts
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -11,12 +12,13 @@ from tensorcalc import canonical, unknowns, value as v
 from tensorcalc.array_functions import ARRAY_FUNCTIONS
 from tensorcalc.blocks import join_blocks
 from tensorcalc.counting import Counted, as_dim, is_integer, offset_of, stands_in_subscript
-from tensorcalc.declarations import dim_of
+from tensorcalc.declarations import dim_of, joined_size
 from tensorcalc.dims import Dim
 from tensorcalc.einsum_string import parse_einsum
 from tensorcalc.errors import (
     DomainError,
     IndexNotationError,
+    KindError,
     LimitError,
     ParseError,
     ShapeError,
@@ -25,6 +27,7 @@ from tensorcalc.errors import (
 )
 from tensorcalc.functions import COMPARISONS, FUNCTIONS
 from tensorcalc.ir import (
+    Basis,
     Counter,
     Delta,
     LeviCivita,
@@ -34,10 +37,12 @@ from tensorcalc.ir import (
     sizes_of,
 )
 from tensorcalc.kronecker import commutation
-from tensorcalc.limits import current as limits
+from tensorcalc.limits import current as limits, metered
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.parse_errors import ELSEWHERE
 from tensorcalc.reductions import REDUCTIONS, reduce_indices
 from tensorcalc.scope import DECLARATIONS, Scope
+from tensorcalc.shapes import Shapes
 from tensorcalc.syntax import Syntax
 from tensorcalc.traverse import Steps, fold, trampoline
 from tensorcalc.value import Factor, Value
@@ -49,6 +54,12 @@ CONSTANT_TENSORS = {"vector": 1, "matrix": 2}
 MAX_WRITTEN_SUM = 64
 MAX_LEVI_CIVITA = 6
 SERIES = [name for name, entry in MATRIX_FUNCTIONS.items() if entry.differential is None]
+# arguments as they are usually called, for messages
+USUAL = {
+    "where": "condition, a, b", "eye": "n", "commutation": "m, n", "kron": "A, B",
+    "softmax": "X, 2", **dict.fromkeys(("rows", "cols"), "X"),
+    **dict.fromkeys(("tr", "det", "logdet", "inv", "pinv", "adj", "vec", *SERIES), "A"),
+}  # fmt: skip
 # elementwise functions that are written as calls
 CALLS = [name for name in FUNCTIONS if name not in ("pow", *COMPARISONS.values())]
 FUNCTION_NAMES = (
@@ -67,6 +78,7 @@ class Elaborated:
     assumptions: tuple[str, ...]
 
 
+@metered
 def elaborate(program: Syntax) -> Elaborated:
     """The value of a program.
 
@@ -80,16 +92,22 @@ def elaborate(program: Syntax) -> Elaborated:
     indices: tuple[str, ...] = ()
     has_bare = any(statement.kind == "value" for statement in program.children)
     for statement in program.children:
-        if statement.kind == "define":
-            defined = elaborator.define(statement)
-            result = result if has_bare else defined
-        elif statement.kind not in DECLARATIONS:
-            opened = elaborator.statement(statement)
-            indices, result = opened.indices, _whole(opened)
+        try:
+            if statement.kind == "define":
+                defined = elaborator.define(statement)
+                result = result if has_bare else defined
+            elif statement.kind not in DECLARATIONS:
+                opened = elaborator.statement(statement)
+                indices, result = opened.indices, _whole(opened)
+        except LimitError as error:  # a limit passed far down, where no place is known
+            if error.span is None:
+                raise LimitError(error.message, statement.span, error.hint) from None
+            raise
     if result is None:
+        text = program.span.text.rstrip() or " "
         raise ParseError(
             "the program has no value",
-            program.span,
+            Span(text, len(text), len(text)) if text.strip() else Span(text, 0, 0),
             "end with an expression or a definition",
         )
     return _finish(result, indices, elaborator.scope, program)
@@ -133,11 +151,18 @@ def rename_sizes(roots: list[Node], sizes: dict[str, Dim]) -> dict[Node, Node]:
     return fold(roots, visit)
 
 
-def _levi_civita(syntax: Syntax) -> Node:
-    rank = len(syntax.children) - 1
-    if rank > MAX_LEVI_CIVITA:
-        raise LimitError(f"eps has at most {MAX_LEVI_CIVITA} subscripts", syntax.span)
-    return LeviCivita.of(rank)
+def _reserved(syntax: Syntax, shapes: Shapes) -> Node:
+    """``delta[i,j]`` or ``eps[i,j,k]`` before its subscripts."""
+    word, rank = syntax.children[0].words[0], len(syntax.children) - 1
+    least, most = (2, 2) if word == "delta" else (2, MAX_LEVI_CIVITA)
+    if not least <= rank <= most:
+        wanted = str(least) if least == most else f"{least} to {most}"
+        raise IndexNotationError(
+            f"{word} takes {wanted} subscripts, {rank} given",
+            syntax.span,
+            "write `delta[i,j]*delta[j,k]` for three equal indices" if word == "delta" else None,
+        )
+    return Delta.of(shapes.fresh()) if word == "delta" else LeviCivita.of(rank)
 
 
 class _Elaborator:
@@ -176,15 +201,22 @@ class _Elaborator:
 
         Indices that are bound further out (`outer`) stay indices: the value is one for each.
         """
-        twice = [axis for axis in axes if axes.count(axis) > 1]
+        twice = [axis for axis, count in Counts(axes).items() if count > 1]
         if twice:
-            raise IndexNotationError(f"the axis {twice[0]} is named twice", span)
+            raise IndexNotationError(
+                f"the axis {twice[0]} is named twice",
+                span,
+                f"for the diagonal, multiply by `delta[{twice[0]},j]` and name the other axis j",
+            )
+        if len(axes) > limits().rank:
+            raise LimitError(f"more than {limits().rank} axes (limit rank)", span)
         value: Value = yield self.value(syntax, outer | frozenset(axes))
         if value.rank:
+            entry = f"{value.source}[{','.join('ijklmn'[: value.rank])}]"
             raise IndexNotationError(
-                f"its entry has whole axes: {value.describe(self.shapes)}",
+                f"an entry is needed where axes are named: {value.describe(self.shapes)}",
                 syntax.span,
-                "give it subscripts",
+                f"write `{entry}`" if syntax.kind == "name" else "give it subscripts",
             )
         self.scope.note_sums(value)
         return v.arrange(replace(value, summed=v.NO_SUMS), axes, span, outer - frozenset(axes))
@@ -204,11 +236,23 @@ class _Elaborator:
             case "name":
                 if syntax.words[0] in self.counted:
                     return replace(self.counted[syntax.words[0]].value, span=syntax.span)
+                if syntax.payload == "counter":  # from Python: `tensorcalc.counter`
+                    raise IndexNotationError(
+                        f"{syntax.words[0]} counts only in a sum over it",
+                        syntax.span,
+                        f'write `tc.sum(…, over={{"{syntax.words[0]}": (0, n)}})`',
+                    )
                 return self.name(syntax)
             case "number":
                 return Value(canonical.number(_literal(syntax)), span=syntax.span)
             case "node":
                 return self.scope.given(syntax)
+            case "string":
+                raise ParseError(
+                    "a string stands where a value is needed",
+                    syntax.span,
+                    'strings are the first argument of einsum: `einsum("ij,j->i", A, x)`',
+                )
             case "sum":
                 terms = []
                 for sign, child in zip(syntax.words, syntax.children, strict=True):
@@ -280,10 +324,8 @@ class _Elaborator:
                 found = yield self.open(syntax.children[0], bound)
                 return replace(found, node=canonical.scale(-1, found.node), span=syntax.span)
             case "subscript":
-                if self.is_reserved(syntax, "delta"):
-                    base = Value(Delta.of(self.shapes.fresh()), span=syntax.span)
-                elif self.is_reserved(syntax, "eps"):
-                    base = Value(_levi_civita(syntax), span=syntax.span)
+                if self.is_reserved(syntax, "delta") or self.is_reserved(syntax, "eps"):
+                    base = Value(_reserved(syntax, self.shapes), span=syntax.span)
                 else:
                     base = yield self.value(syntax.children[0], bound)
                 subscripts = [self.subscript(child) for child in syntax.children[1:]]
@@ -294,7 +336,13 @@ class _Elaborator:
     def is_reserved(self, syntax: Syntax, word: str) -> bool:
         """Whether a subscripted name is Kronecker's delta or Levi-Civita's epsilon."""
         base = syntax.children[0]
-        return base.kind == "name" and base.words[0] == word and not self.scope.knows(word)
+        spelled = ("eps", "epsilon") if word == "eps" else (word,)
+        return (
+            base.kind == "name"
+            and base.words[0] in spelled
+            and (base.words[0] != "epsilon" or len(syntax.children) > 2)
+            and not self.scope.knows(base.words[0])
+        )
 
     def factors(self, product: Syntax, bound: frozenset[str]) -> Steps[list[Factor]]:
         factors = []
@@ -366,6 +414,9 @@ class _Elaborator:
         raise IndexNotationError(
             f"a subscript is an index name or an integer from 0, not {syntax.span.source}",
             syntax.span,
+            "for neighbouring entries: `sum[r=0..k-1](x[r]*x[r+1])`"
+            if syntax.kind == "sum"
+            else None,
         )
 
     def power(self, base: Value, exponent: Value, syntax: Syntax) -> Value:
@@ -373,29 +424,57 @@ class _Elaborator:
         if entrywise or (base.rank == 0 and exponent.rank == 0):
             value = canonical.as_number(exponent.node)
             if value is not None and abs(value) > limits().exponent:
-                raise LimitError(f"the exponent is over {limits().exponent}", syntax.span)
+                raise LimitError(
+                    f"the exponent is over {limits().exponent} (limit exponent)", syntax.span
+                )
             if value is not None and value < 0 and canonical.is_zero(base.node):
                 raise DomainError("division by zero", syntax.span)
             return v.elementwise("pow", [base, exponent], self.shapes, syntax.span)
+        shown, power = base.source, syntax.children[1]
+        inner = power.children[0] if power.kind == "negate" else power
+        if inner.kind == "name" and inner.words == ("T",) and "T" in self.scope.notes:
+            mended = f"inv({shown})'" if inner is not power else f"{shown}'"
+            raise KindError("T is taken as a matrix here", inner.span, f"write `{mended}`")
+        if base.rank == 0:
+            hint = f"write `{shown}.^{exponent.source}` for a power for each entry"
+            if shown == "e" and "e" in self.scope.notes:
+                hint = f"write `exp({exponent.source})`: e is a name like any other"
+            raise KindError(
+                f"the exponent of ^ is a scalar: {exponent.describe(self.shapes)}",
+                syntax.children[1].span,
+                hint,
+            )
         if base.rank != 2:
-            raise ShapeError(
+            notes = f"; {base.note}" if base.note else ""
+            raise KindError(
                 f"^ takes a scalar or a square matrix: {base.describe(self.shapes)}",
                 syntax.span,
-                "write `.^` for the power of each entry",
+                f"write `.^` for the power of each entry{notes}",
             )
         if not v.make_square(base, self.shapes):
             raise ShapeError(
-                f"only a square matrix has powers: {base.describe(self.shapes)}", syntax.span
+                f"only a square matrix has powers: {base.describe(self.shapes)}",
+                syntax.span,
+                "write `.^` for the power of each entry",
             )
         n = canonical.as_number(exponent.node)
         if exponent.rank or not is_integer(exponent.node):
+            name = exponent.source if syntax.children[1].kind == "name" else "k"
+            hint = f"declare it: `{name} : scalar integer`"
+            if n is not None:
+                half = abs(n) == Fraction(1, 2)
+                hint = f"write `sqrtm({shown})`" if half else f"write `expm(p*logm({shown}))`"
             raise DomainError(
-                "the power of a matrix must be an integer",
+                f"the power of a matrix must be an integer: {exponent.describe(self.shapes)}"
+                if n is None
+                else "the power of a matrix must be an integer",
                 syntax.children[1].span,
-                "declare it: `k : scalar integer`" if n is None else None,
+                hint,
             )
         if n is not None and abs(n) > limits().exponent:
-            raise LimitError(f"the exponent is over {limits().exponent}", syntax.span)
+            raise LimitError(
+                f"the exponent is over {limits().exponent} (limit exponent)", syntax.span
+            )
         indices = tuple(dict.fromkeys((*base.indices, *exponent.indices)))
         batch = [base.node.dims[base.indices.index(i)] if i in base.indices
                  else exponent.node.dims[exponent.indices.index(i)] for i in indices]  # fmt: skip
@@ -435,8 +514,14 @@ class _Elaborator:
             half = Value(canonical.number(Fraction(1, 2)))
             return v.elementwise("pow", [args[0], half], self.shapes, syntax.span)
         plain = name.rstrip("'")
-        if plain in self.unknowns and self.unknowns[plain].is_applied:
-            function = self.unknowns[plain]
+        if len(name) - len(plain) > limits().derivative_order:
+            raise LimitError(
+                f"the order of a derivative is at most {limits().derivative_order} "
+                "(limit derivative_order)",
+                syntax.span,
+            )
+        function = syntax.payload or self.unknowns.get(plain)  # payload: called from Python
+        if isinstance(function, unknowns.UnknownFunction) and function.is_applied:
             if len(args) > 1 and plain != name:
                 raise DomainError(
                     f"{plain} has {len(args)} arguments: `'` does not say which is meant",
@@ -457,11 +542,22 @@ class _Elaborator:
             entry = ARRAY_FUNCTIONS[name]
             _arity(syntax, entry.least, entry.most)
             return entry.apply(args, self.shapes, syntax.span)
-        near = difflib.get_close_matches(name, FUNCTION_NAMES, 1)
-        hint = f"did you mean {near[0]}?" if near else None
-        if self.scope.knows(name):
-            hint = f"write `{name}*(…)` for a product"
-        raise UnknownNameError(f"unknown function {name}", syntax.span, hint)
+        raise UnknownNameError(
+            f"unknown function {name}", syntax.span, self.instead_of(name, syntax.children)
+        )
+
+    def instead_of(self, name: str, arguments: Sequence[Syntax]) -> str | None:
+        """What to write for a call of a function that is not there."""
+        if name in self.unknowns:
+            return f"write `{name}`: it depends on {', '.join(self.unknowns[name].depends)} already"
+        if self.scope.knows(name) or len(name) == 1:
+            entry = f"an entry is `{name}[{', '.join('ijkl'[: len(arguments)])}]`, counted from 0"
+            return f"write `{name}*(…)` for a product; {entry}"
+        if name in ELSEWHERE:
+            return ELSEWHERE[name]
+        same = [known for known in FUNCTION_NAMES if known.lower() == name.lower()]
+        near = same or difflib.get_close_matches(name, FUNCTION_NAMES, 1, 0.7)
+        return f"did you mean {near[0]}?" if near else ELSEWHERE.get(name.lower())
 
     def constant(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Value]:
         """``vector(1)``, ``matrix(0, m, n)``, ``eye(n)``: sizes given or inferred."""
@@ -478,8 +574,10 @@ class _Elaborator:
             )  # fmt: skip
         entry: Value = yield self.value(children[0], bound)
         if entry.rank:
-            raise ShapeError(
-                f"{name} takes a scalar: {entry.describe(self.shapes)}", children[0].span
+            raise KindError(
+                f"{name} takes a scalar: {entry.describe(self.shapes)}",
+                children[0].span,
+                entry.note or None,
             )
         given = []
         for child in children[1:]:
@@ -491,13 +589,29 @@ class _Elaborator:
         return replace(entry, node=node, span=syntax.span)
 
     def size(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Dim]:
-        """A size given to a constant: as declared, or ``rows(X)``, ``cols(X)``, ``len(x)``."""
-        if syntax.kind == "call" and syntax.words[0] in SIZE_FUNCTIONS:
-            _arity(syntax, 1, 1)
-            argument: Value = yield self.value(syntax.children[0], bound)
-            rank, axis = SIZE_FUNCTIONS[syntax.words[0]]
-            if argument.rank == rank:
-                return self.shapes.resolve(argument.whole[axis])
+        """A size given to a constant: as declared, or a sum of such, of ``rows(X)``, ``len(x)``."""
+        dim: Dim = yield self.part_of_size(syntax, bound)
+        if dim.terms and all(number < 0 for _, number in dim.terms):
+            raise ParseError(f"a size is not negative: {dim}", syntax.span)
+        return dim
+
+    def part_of_size(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Dim]:
+        parts: list[Dim] = []
+        match syntax.kind:
+            case "node":
+                given = as_dim(self.scope.given(syntax).node, self.shapes)
+                if given is not None:
+                    return given
+            case "call" if syntax.words[0] in SIZE_FUNCTIONS:
+                _arity(syntax, 1, 1)
+                argument: Value = yield self.value(syntax.children[0], bound)
+                rank, axis = SIZE_FUNCTIONS[syntax.words[0]]
+                if argument.rank == rank:
+                    return self.shapes.resolve(argument.whole[axis])
+            case "sum" | "product" | "negate" if set(syntax.words) <= {"+", "-", "*"}:
+                for child in syntax.children:
+                    parts.append((yield self.part_of_size(child, bound)))
+                return joined_size(syntax, parts)
         return self.scope.size(dim_of(syntax), syntax.span)
 
     def indexed_call(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Value]:
@@ -529,10 +643,19 @@ class _Elaborator:
 
     def pairwise(self, name: str, args: list[Value], span: Span) -> Value:
         """``max(a, b, c)``: the largest, entry by entry."""
-        largest = args[0]
-        for other in args[1:]:
-            largest = v.elementwise(name, [largest, other], self.shapes, span)
-        return largest
+        if len(args) == 2:
+            return v.elementwise(name, args, self.shapes, span)
+        nodes, frame = v.align(args, self.shapes, span, f"the arguments of {name} have")
+        rank, dims = nodes[0].rank, (*nodes[0].dims, Dim.of(len(nodes)))
+        axes = tuple(range(rank))
+        stacked = [
+            (Fraction(1), canonical.einsum(
+                rank + 1, dims, [(node, axes), (Basis.of(dims[-1], place), (rank,))]
+            ))
+            for place, node in enumerate(nodes)
+        ]  # fmt: skip
+        stack = canonical.add(dims, stacked)
+        return replace(frame, node=canonical.matrix_function(name, stack))
 
     def series_derivative(self, name: str, order: int, args: list[Value], syntax: Syntax) -> Value:
         """``expm'(X)[i,j,k,l]``: the derivative of a power series, a tensor."""
@@ -554,15 +677,20 @@ class _Elaborator:
                 f"{name}[…=…](…) is not a sum over integers", syntax.span, "write `sum[r=0..n](…)`"
             )
         if len(arguments) != 1:
-            raise ParseError(f"{name} takes one argument, {len(arguments)} given", syntax.span)
+            raise ParseError(
+                f"{name} takes 1 argument, {len(arguments)} given",
+                syntax.span,
+                f"write `{name}[{index}=…](…)`",
+            )
         low: Value = yield self.value(start, bound)
         high: Value = yield self.value(stop, bound)
         for end, child in ((low, start), (high, stop)):
             if end.node.rank or not is_integer(end.node):
                 raise DomainError(
-                    "a sum over integers goes from an integer to an integer",
+                    "a sum over integers goes from an integer to an integer: "
+                    f"{end.describe(self.shapes)}",
                     child.span,
-                    "declare it: `k : scalar integer`",
+                    "declare it, `k : scalar integer`, or as a size, `x : vector(k)`",
                 )
         first, last = canonical.as_number(low.node), canonical.as_number(high.node)
         found: Value
@@ -648,7 +776,8 @@ class _Elaborator:
             operands.append((yield self.value(child, bound)))
         summed = v.check_scopes(operands, syntax.span)
         equation, string = syntax.children[0].words[0], syntax.children[0].span
-        labels, output = parse_einsum(equation, [value.rank for value in operands], string)
+        shapes = [self.shapes.resolve_all(value.whole) for value in operands]
+        labels, output = parse_einsum(equation, shapes, string)
         indices = list(dict.fromkeys(i for value in operands for i in value.indices))
         factors = [
             (value.node, [*value.indices, *(("einsum", a) for a in own)])
@@ -663,13 +792,23 @@ def _literal(syntax: Syntax) -> Fraction:
     """The exact value of a number as written."""
     mantissa, _, exponent = syntax.words[0].lower().partition("e")
     if exponent and abs(int(exponent)) > limits().literal_digits:
-        raise LimitError(f"the exponent of a number is over {limits().literal_digits}", syntax.span)
+        raise LimitError(
+            f"the exponent of a number is over {limits().literal_digits} (limit literal_digits)",
+            syntax.span,
+        )
     return Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
 
 
 def _arity(syntax: Syntax, least: int, most: int) -> None:
     count = len(syntax.children)
     if not least <= count <= most:
-        wanted = str(least) if least == most else f"{least} to {most}"
+        between = "or" if most == least + 1 else "to"
+        wanted = str(least) if least == most else f"{least} {between} {most}"
         noun = "argument" if most == 1 else "arguments"
-        raise ParseError(f"{syntax.words[0]} takes {wanted} {noun}, {count} given", syntax.span)
+        name, usual = syntax.words[0], USUAL.get(syntax.words[0])
+        written = usual or ", ".join("xyzuvw"[: max(least, 1)])
+        raise ParseError(
+            f"{name} takes {wanted} {noun}, {count} given",
+            syntax.span,
+            f"write `{name}({written})`",
+        )

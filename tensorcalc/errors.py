@@ -4,11 +4,13 @@
     ├── ParseError            the text is not a program
     ├── UnknownNameError      an unknown or twice-defined name
     ├── IndexNotationError    a free, repeated or missing index
-    ├── ShapeError            sizes or ranks that do not fit
+    ├── ShapeError            sizes or orientations that do not fit
+    ├── KindError             a scalar, vector or matrix where another kind is needed; unknown kinds
     ├── DomainError           an operation without a meaning here (no differential, …)
     └── LimitError            a named limit was passed
 
 Every error carries `line`, `column` (from 1; None where there is no text), `excerpt` and `hint`.
+`docs/errors.md` shows one of each, from the table in `tests/test_messages.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import unicodedata
 from dataclasses import dataclass
 
 MAX_QUOTED = 80
+MAX_MESSAGE = 600
+LONG_WORD = re.compile(rf"\S{{{MAX_QUOTED + 1},}}")
 LINE_END = re.compile(r"\r\n?|\n")
 
 
@@ -36,7 +40,7 @@ class Span:
     @property
     def line(self) -> int:
         """The line of the start, from 1."""
-        return len(LINE_END.findall(self.text, 0, self.start)) + 1
+        return sum(1 for _ in LINE_END.finditer(self.text, 0, self.start)) + 1
 
     @property
     def column(self) -> int:
@@ -94,6 +98,14 @@ def quote(text: str) -> str:
     return text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 1] + "…"
 
 
+def _short(text: str) -> str:
+    """A message without words that are longer than what is quoted, and not much longer itself."""
+    if len(text) <= MAX_QUOTED:
+        return text
+    text = LONG_WORD.sub(lambda word: word[0][: MAX_QUOTED - 1] + "…", text)
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
 def _width(text: str) -> int:
     """Columns that the text takes in a terminal: Chinese letters two, accents none."""
     if text.isascii():
@@ -106,6 +118,8 @@ class TensorcalcError(Exception):
     """Any rejected input. `message` says what was found and expected, `hint` how to mend it."""
 
     def __init__(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
+        if span is not None:  # the words are the text's: a name may be as long as the text
+            message, hint = _short(message), hint and _short(hint)
         super().__init__(message)
         self.message = message
         self.span = span if span is not None and span.text else None
@@ -150,6 +164,10 @@ class IndexNotationError(TensorcalcError):
 
 class ShapeError(TensorcalcError):
     """Sizes, ranks or orientations that do not fit."""
+
+
+class KindError(TensorcalcError):
+    """A kind or property that is none, or a scalar, vector or matrix where another is needed."""
 
 
 class DomainError(TensorcalcError):

@@ -39,6 +39,9 @@ LETTERS = re.compile(f"[A-Za-z0-9_'{''.join(GREEK)}]+")
 
 # a newline after one of these does not end the statement
 CONTINUED = frozenset({"ADD", "MUL", "POW", "COMPARE", "EQUAL", "COLON", "COMMA", "ARROW"})
+# what may stand in a row without end, and what does not end such a row
+CHAINED = frozenset({"POW", "TRANSPOSE", "HERMITIAN", "SUPERSCRIPT"})
+OPERANDS = frozenset({"NAME", "NUMBER", "RPAR", "RSQB", *CHAINED})
 
 
 def parse(text: str) -> Syntax:
@@ -56,6 +59,7 @@ def parse(text: str) -> Syntax:
     """
     if not isinstance(text, str):
         raise ParseError(f"a program is a string, not {type(text).__name__}")
+    text = text.removeprefix("\ufeff")  # the mark of order that some editors write
     if len(text) > limits().text_length:
         raise LimitError(
             f"the text has {len(text)} characters (limit text_length: {limits().text_length})"
@@ -98,9 +102,15 @@ class _Newlines:
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """The tokens without newlines inside brackets and after operators."""
-        depth, deepest, previous = 0, limits().nesting, ""
-        for token in stream:
+        depth, chain, deepest, previous = 0, 0, limits().nesting, ""
+        most = limits().tokens
+        for count, token in enumerate(stream, 1):
             kind = token.type
+            if count > most:
+                raise LimitError(
+                    f"more than {most} names, numbers and signs (limit tokens)",
+                    self.build.at(token, token),
+                )
             if kind == "_NEWLINE":
                 if depth > 0 or previous in CONTINUED:
                     continue
@@ -113,6 +123,16 @@ class _Newlines:
                     )
             elif kind in ("RPAR", "RSQB"):
                 depth -= 1
+            if kind in CHAINED or (kind == "ADD" and previous not in OPERANDS):
+                chain += 1
+                if chain > deepest:
+                    raise LimitError(
+                        f"more than {deepest} signs, powers and transposes in a row "
+                        "(limit nesting)",
+                        self.build.at(token, token),
+                    )
+            elif kind not in OPERANDS:
+                chain = 0
             previous = kind
             yield token
 
@@ -140,15 +160,7 @@ class _Build(threading.local):
 
     def NUMBER(self, token: Token) -> Syntax:
         span = self.at(token, token)
-        word = str(token)
-        if len(word) > limits().literal_digits and (
-            sum(map(str.isdigit, word)) > limits().literal_digits
-        ):
-            raise LimitError(
-                f"a number of more than {limits().literal_digits} digits (limit literal_digits)",
-                span,
-            )
-        return Syntax("number", (word,), (), span)
+        return Syntax("number", (_digits(str(token), span),), (), span)
 
     def STRING(self, token: Token) -> Syntax:
         return Syntax("string", (str(token)[1:-1],), (), self.at(token, token))
@@ -189,7 +201,7 @@ class _Build(threading.local):
     def superscript(self, children: list[Any]) -> Syntax:
         base, token = children
         span, digits = self.at(token, token), str(token).translate(DIGITS)
-        exponent = Syntax("number", (digits.lstrip("-"),), (), span)
+        exponent = Syntax("number", (_digits(digits.lstrip("-"), span),), (), span)
         if digits[0] == "-":
             exponent = Syntax("negate", (), (exponent,), span)
         return Syntax("power", ("^",), (base, exponent), self.at(base, token))
@@ -284,10 +296,11 @@ class _Build(threading.local):
             name, *rest = target.children
             indices = tuple(rest)
         if name.kind != "name":
+            hint = "write `r = …` or `r[i] = …`"
+            if target.kind == "call":
+                hint = f"a definition has no arguments: `{quote(target.words[0])} = …`"
             raise ParseError(
-                "the left side of a definition is a name or an entry",
-                target.span,
-                "write `r = …` or `r[i] = …`",
+                "the left side of a definition is a name or an entry", target.span, hint
             )
         for index in indices:
             _check_index(index, f"write `{quote(name.words[0])}[i] = …`")
@@ -299,6 +312,14 @@ class _Build(threading.local):
 
 def _nodes(children: list[Any]) -> tuple[Syntax, ...]:
     return tuple(child for child in children if isinstance(child, Syntax))
+
+
+def _digits(word: str, span: Span) -> str:
+    """A number as written, if it is not too long."""
+    most = limits().literal_digits
+    if len(word) > most and sum(map(str.isdigit, word)) > most:
+        raise LimitError(f"a number of more than {most} digits (limit literal_digits)", span)
+    return word
 
 
 def _check_index(index: Syntax, hint: str) -> None:
@@ -319,8 +340,8 @@ def spell_name(word: str, span: Span) -> str:
     letters = (unicodedata.normalize("NFKC", letter) for letter in word.translate(PRIMES))
     wrong = (k for k, letter in enumerate(letters) if not LETTERS.fullmatch(letter))
     place = span.start + next(wrong, 0)
-    raise ParseError(
-        f"a name cannot have `{span.text[place]}` here",
-        Span(span.text, place, place + 1),
-        "names are made of the letters A to Z, Greek letters, digits and `_`",
-    )
+    hint = "names are made of the letters A to Z, Greek letters, digits and `_`"
+    if unicodedata.numeric(span.text[place], None) is not None:
+        hint = "numbers are written with the digits 0 to 9 and `/`: `1/2`"
+    wrong_place = Span(span.text, place, place + 1)
+    raise ParseError(f"a name cannot have `{wrong_place.source}` here", wrong_place, hint)

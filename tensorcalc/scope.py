@@ -10,12 +10,14 @@ from tensorcalc.declarations import check_dim_name, declared, describe, undeclar
 from tensorcalc.dims import Dim, display_names
 from tensorcalc.errors import (
     IndexNotationError,
+    LimitError,
     ShapeError,
     Span,
     UnknownNameError,
 )
 from tensorcalc.functions import FUNCTIONS
 from tensorcalc.ir import Constant, Delta, Variable
+from tensorcalc.limits import current as limits
 from tensorcalc.shapes import Shapes
 from tensorcalc.syntax import Syntax
 from tensorcalc.traverse import variables as variables_of
@@ -48,7 +50,11 @@ class Scope:
         dims: list[Dim] = []
         for name in statement.children[0].words:
             if name in self.declared or name in self.unknowns:
-                raise UnknownNameError(f"{name} is declared twice", statement.span)
+                raise UnknownNameError(
+                    f"{name} is declared twice",
+                    statement.children[0].span,
+                    "keep one of the declarations",
+                )
             if statement.kind == "declaration":
                 self.declared[name] = declared(name, statement)
                 dims += self.declared[name].dims
@@ -56,9 +62,9 @@ class Scope:
             for function in unknowns.declare(statement):
                 self.unknowns[function.name] = function
                 dims += [d for part in (*function.arguments, function.result) for d in part]
-        for dim in dims:
-            self.sizes.update({word: Dim.of(word) for word in dim.names})
-        for word in self.sizes:
+        new = {word: Dim.of(word) for dim in dims for word in dim.names}
+        self.sizes.update(new)
+        for word in (*new, *[name for name in statement.children[0].words if name in self.sizes]):
             check_dim_name(word, self.declared, statement.span)
 
     def _count_subscripts(self, program: Syntax) -> None:
@@ -75,9 +81,12 @@ class Scope:
             if syntax.kind != "subscript" or syntax.children[0].kind != "name":
                 continue
             name, count = syntax.children[0].words[0], len(syntax.children) - 1
+            if count > limits().rank:
+                raise LimitError(f"more than {limits().rank} subscripts (limit rank)", syntax.span)
             if name not in known and self.subscripts.setdefault(name, count) != count:
                 raise IndexNotationError(
-                    f"{name} has {count} subscripts here and {self.subscripts[name]} elsewhere",
+                    f"{name} has {count} subscript{'s' * (count != 1)} here and "
+                    f"{self.subscripts[name]} elsewhere",
                     syntax.span,
                     f"declare it: `{name} : tensor(…)`",
                 )
@@ -135,7 +144,10 @@ class Scope:
     def define(self, name: str, value: Value, span: Span) -> Value:
         """Give a name to a value; a declaration of the name says its kind."""
         if name in self.definitions:
-            raise UnknownNameError(f"{name} is defined twice", span)
+            raise UnknownNameError(f"{name} is defined twice", span, "give one another name")
+        if name in self.sizes or name in CONSTANTS:
+            what = "a size" if name in self.sizes else "a constant"
+            raise UnknownNameError(f"{name} is {what} already", span, "choose another name")
         if name in self.used:
             raise UnknownNameError(
                 f"{name} is used before its definition", span, "define it further up"

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from tensorcalc import canonical, value as v
 from tensorcalc.declarations import declared
 from tensorcalc.dims import Dim, Dims
-from tensorcalc.errors import ShapeError, Span, UnknownNameError
+from tensorcalc.errors import LimitError, ParseError, ShapeError, Span, UnknownNameError
+from tensorcalc.limits import current as limits
 from tensorcalc.shapes import Shapes
 from tensorcalc.syntax import Syntax
 from tensorcalc.value import Value
@@ -69,9 +70,11 @@ def apply(
     A function of scalars goes entry by entry.
     """
     if len(arguments) != len(function.arguments):
-        raise ShapeError(
-            f"{function.name} takes {len(function.arguments)} arguments, {len(arguments)} given",
+        raise ParseError(
+            f"{function.name} takes {len(function.arguments)} "
+            f"argument{'s' * (len(function.arguments) != 1)}, {len(arguments)} given",
             span,
+            "as many as its declaration has kinds before the arrow",
         )
     order = tuple(sorted(derivatives))
     if not any((*function.arguments, function.result)):
@@ -126,7 +129,13 @@ def derivative_of(
     bottom = _word(below)
     if function is None or not bottom:
         return None
-    order = int(found[1] or 1)
+    order = int(found[1][:3] or 1)
+    if order > limits().derivative_order:
+        raise LimitError(
+            f"the order of a derivative is at most {limits().derivative_order} "
+            "(limit derivative_order)",
+            above.span,
+        )
     names = function.depends or tuple(map(str, range(1, len(function.arguments) + 1)))
     positions = _positions(bottom, names, order)
     if positions is None:
@@ -155,8 +164,12 @@ def _positions(word: str, names: Sequence[str], order: int) -> tuple[int, ...] |
         if order > 1 and word == f"d{name}{order}":
             return (position,) * order
     partial: list[tuple[str, tuple[int, ...]]] = [(word, ())]
+    dead: set[tuple[int, int]] = set()  # what was left of the word, after how many
     while partial:
         rest, done = partial.pop()
+        if (len(rest), len(done)) in dead:
+            continue
+        dead.add((len(rest), len(done)))
         if not rest and len(done) == order:
             return done
         for position, name in enumerate(names):

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim, Dims
-from tensorcalc.errors import IndexNotationError, ShapeError, Span
+from tensorcalc.errors import MAX_QUOTED, IndexNotationError, ShapeError, Span, quote
 from tensorcalc.ir import Basis, Einsum, Merge, Node, Section, Variable
 from tensorcalc.shapes import Shapes
 
@@ -49,17 +49,23 @@ class Value:
         """The sizes of the whole axes."""
         return self.node.dims[len(self.indices) :]
 
+    @property
+    def source(self) -> str:
+        """The value as it was written."""
+        if self.span is not None and self.span.text:
+            return self.span.source
+        return quote(self.node.name) if isinstance(self.node, Variable) else "an operand"
+
     def describe(self, shapes: Shapes) -> str:
         """What a message says of this value: ``X is 3×4``, ``y has 5 entries``."""
-        name = self.node.name if isinstance(self.node, Variable) else "an operand"
-        if self.span is not None and self.span.text:
-            name = self.span.source
         dims = [str(d) if not d.is_inferred else "?" for d in shapes.resolve_all(self.whole)]
         kind = ("scalar", "row" if self.row else "vector", "matrix", "tensor")[min(self.rank, 3)]
         if self.rank > 1 and set(dims) != {"?"}:
-            return f"{name} is {'×'.join(dims)}"
-        size = f" of {dims[0]} entries" if self.rank == 1 and dims != ["?"] else ""
-        return f"{name} is a {kind}{size}"
+            return f"{self.source} is {'×'.join(dims)}"
+        if self.rank != 1 or dims == ["?"]:
+            return f"{self.source} is a {kind}"
+        entries = f"{dims[0]} {'entry' if dims == ['1'] else 'entries'}"
+        return f"{self.source} {'is a row of' if self.row else 'has'} {entries}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +90,43 @@ def contract(
 ) -> Node:
     """The Einsum of `factors` under any hashable labels; equal labels have equal sizes."""
     sizes: dict[Hashable, Dim] = {}
+    owners: dict[Hashable, int] = {}
     merged: dict[Hashable, Dims] = {}
-    for node, labels in factors:
+    for place, (node, labels) in enumerate(factors):
         for axis, (dim, label) in enumerate(zip(node.dims, labels, strict=True)):
             parts = _merged(node, axis)
             known = merged.setdefault(label, parts) if parts else merged.get(label)
             if known and parts:
                 shapes.same_dims(known, parts)
+            owner = owners.setdefault(label, place)
             if not shapes.equate(sizes.setdefault(label, dim), dim):
-                sides = [shapes.resolve(sizes[label]), shapes.resolve(dim)]
-                where = f"index {label}" if isinstance(label, str) else "the sizes"
-                told = "; ".join(v.describe(shapes) for v in values)
-                raise ShapeError(
-                    f"{where} would be both {sides[0]} and {sides[1]}" + (told and f": {told}"),
-                    span,
-                    _notes(values),
-                )
+                sides = [str(shapes.resolve(d)) for d in (sizes[label], dim)]
+                both = [values[k] for k in (owner, place) if k < len(values)]
+                raise _conflict(label, sides, both, shapes, span)
     return canonical.contract(output, sizes, factors)
+
+
+def _conflict(
+    label: Hashable,
+    sides: Sequence[str],
+    values: Sequence[Value],
+    shapes: Shapes,
+    span: Span | None,
+) -> ShapeError:
+    """The error that an index, or an axis of two operands, has two sizes."""
+    message = f"the sizes would be both {sides[0]} and {sides[1]}"
+    if isinstance(label, str):
+        message = f"index {label} would be both {sides[0]} and {sides[1]}"
+        if len(values) == 2 and values[0] is not values[1]:
+            told = [f"{side} in {v.source}" for side, v in zip(sides, values, strict=True)]
+            message += f": {' but '.join(told)}"
+    elif len(values) == 2 and values[0] is not values[1]:
+        message = " but ".join([value.describe(shapes) for value in values])
+        if all(value.rank == 2 for value in values):
+            message += f": {sides[0]} and {sides[1]} differ"
+        if span is not None and span.text:
+            message = f"{span.source}: {message}"
+    return ShapeError(message, span, _notes(values))
 
 
 def make_square(value: Value, shapes: Shapes) -> bool:
@@ -136,10 +162,26 @@ def check_scopes(values: Sequence[Value], span: Span | None) -> dict[str, Span |
                     raise IndexNotationError(
                         f"index {index} is summed in an inner product and also stands outside it",
                         summed[index] or span,
-                        f"write `sum[{index}](…)` around the inner product to sum there, or "
-                        f"around the whole to keep {index} inside",
+                        _readings(index, summed[index], span),
                     )
     return summed
+
+
+def _readings(index: str, inner: Span | None, outer: Span | None) -> str:
+    """The two readings of an index that is summed inside and stands outside, to choose from."""
+    if (
+        inner is None or outer is None or not outer.text or inner.text != outer.text
+        or not outer.start <= inner.start <= inner.end <= outer.end
+        or outer.end - outer.start > MAX_QUOTED
+    ):  # fmt: skip
+        return (
+            f"write `sum[{index}](…)` around the inner product to sum there, or "
+            f"around the whole to keep {index} inside"
+        )
+    text = outer.text
+    before, after = text[outer.start : inner.start], text[inner.end : outer.end]
+    inside = f"{before}sum[{index}]({inner.source}){after}"
+    return f"write `{quote(inside)}` to sum inside, or `sum[{index}]({outer.source})` to sum all"
 
 
 def close(value: Value, shapes: Shapes, bound: frozenset[str]) -> Value:
@@ -211,10 +253,13 @@ class _Joined:
         node = value.node
         if operator in ("/", "./"):
             if operator == "/" and value.rank:
+                hint = "write `./` to divide entry by entry"
+                if value.rank == 2:
+                    hint = f"write `*inv({value.source})`, or `./` to divide entry by entry"
                 raise ShapeError(
                     f"division by something that is not a scalar: {value.describe(self.shapes)}",
                     value.span,
-                    "write `./` to divide entry by entry, or `*inv(…)` for a matrix",
+                    f"{hint}; {value.note}" if value.note else hint,
                 )
             node = canonical.power(node, -1)
         self.parts.append((node, [*value.indices, *labels]))
@@ -223,7 +268,8 @@ class _Joined:
             self._whole(value, labels, entrywise)
         elif labels:
             self.labels, self.row = labels, value.row
-        self.before = replace(value, row=self.row)
+        if value.rank:
+            self.before = replace(value, row=self.row)
 
     def _whole(self, value: Value, labels: list[int], entrywise: bool) -> None:
         """Both sides have whole axes: match them."""
@@ -285,7 +331,10 @@ def align(
                 span,
                 _notes([first, value]) or "only a scalar is broadcast to every entry",
             )
-        for a, b in zip(first.whole, value.whole, strict=True):
+        for axis, (a, b) in enumerate(zip(first.whole, value.whole, strict=True)):
+            parts = [_merged(v.node, len(v.indices) + axis) for v in (first, value)]
+            if all(parts):
+                shapes.same_dims(*parts)
             if not shapes.equate(a, b):
                 raise ShapeError(
                     f"{what} different sizes: {first.describe(shapes)}; {value.describe(shapes)}",
@@ -334,7 +383,7 @@ def add(
             missing = sorted(indices ^ free[0][1])
             raise IndexNotationError(
                 f"the terms of a sum have different free indices: {', '.join(missing)} "
-                "is not in all of them",
+                f"{'is' if len(missing) == 1 else 'are'} not in all of them",
                 value.span or span,
                 f"sum over it with `sum[{missing[0]}](…)`, or name the result's axes with an arrow"
                 f" `-> [{', '.join(sorted(indices | free[0][1]))}]`",
@@ -356,7 +405,7 @@ def transpose(value: Value, span: Span | None) -> Value:
     """The transpose: rows and columns swap; a scalar stays."""
     if value.rank > 2:
         raise ShapeError(
-            f"only matrices and vectors have a transpose, this has rank {value.rank}",
+            f"only matrices and vectors have a transpose: {value.source} has {value.rank} axes",
             span,
             "name the axes: `T[i,j,k] -> [k,j,i]`",
         )
@@ -386,9 +435,11 @@ def subscript(
 ) -> Value:
     """``base[i,j]``: the whole axes get index names, or are fixed at an integer (from 0)."""
     if len(subscripts) != base.rank:
-        raise IndexNotationError(
-            f"{len(subscripts)} subscripts, but {base.describe(shapes)}", span, base.note or None
-        )
+        count = f"{len(subscripts)} subscript" + "s" * (len(subscripts) != 1)
+        hint: str | None = base.note
+        if base.source.endswith("]"):
+            hint = "write all subscripts in one pair of brackets: `A[i,j]`"
+        raise IndexNotationError(f"{count}, but {base.describe(shapes)}", span, hint or None)
     names: list[str] = []
     n = len(base.indices)
     labels: list[Hashable] = list(range(base.node.rank))
@@ -402,7 +453,16 @@ def subscript(
         if isinstance(sub, Stretch):
             names.append(sub.index)
             output.append(("stretch", axis))
-            section = Section.of(shapes.resolve(dim), sub.size, sub.start)
+            outer = shapes.resolve(dim)
+            beyond = sub.start + sub.size - outer
+            if any(all(n < 0 for _, n in d.terms) and d.terms for d in (sub.start, beyond * -1)):
+                raise ShapeError(
+                    f"{sub.index} runs from {sub.start} to {sub.start + sub.size - 1}, "
+                    f"but the axis has {outer} entries",
+                    span,
+                    "subscripts count from 0",
+                )
+            section = Section.of(outer, sub.size, sub.start)
             factors.append((section, (axis, ("stretch", axis))))
             continue
         size = shapes.resolve(dim)
@@ -417,10 +477,11 @@ def reduce_indices(value: Value, indices: Sequence[str], span: Span | None) -> V
     """The sum over named indices."""
     for index in indices:
         if index not in value.indices:
+            hint = "its size is unknown; multiply by the size instead"
+            if value.rank:
+                hint = f"give what is summed its subscripts, as in `x[{index}]`"
             raise IndexNotationError(
-                f"index {index} never occurs in what is summed over it",
-                span,
-                "its size is unknown; multiply by the size instead",
+                f"index {index} never occurs in what is summed over it", span, hint
             )
     keep = [a for a, i in enumerate(value.indices) if i not in indices]
     keep += range(len(value.indices), value.node.rank)
@@ -449,7 +510,9 @@ def arrange(
     missing = [i for i in axes if i not in value.indices]
     if missing:
         raise IndexNotationError(
-            f"index {missing[0]} stands on the left but never occurs on the right", span
+            f"index {missing[0]} is to be an axis of the result, but does not occur in it",
+            span,
+            f"multiply by `vector(1, n)[{missing[0]}]` to repeat along an axis of n entries",
         )
     kept = [i for i in value.indices if i in outer]
     extra = [i for i in value.indices if i not in axes and i not in outer]

@@ -80,6 +80,16 @@ def test_quote() -> None:
     assert escape("σ é") == "σ é"
 
 
+def test_long_words() -> None:
+    """No word of a program makes a message long, nor do many; other messages stay whole."""
+    error = ParseError("unknown " + "x" * 10**6, Span("x", 0, 1), "did you mean " + "y" * 10**6)
+    assert error.message == "unknown " + "x" * 79 + "…"
+    assert error.hint == "did you mean " + "y" * 79 + "…"
+    error = ParseError("ab " * 1000, Span("x", 0, 1))
+    assert len(error.message) == 600 and error.message.endswith("…")
+    assert ParseError("/folder" * 100).message == "/folder" * 100
+
+
 def test_text_of_an_error() -> None:
     """The place, the message, the excerpt, the hint; each only where there is one."""
     assert str(TensorcalcError("too much")) == "too much"
@@ -111,7 +121,7 @@ def test_exception_tree() -> None:
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, TensorcalcError)
     ]
-    assert len(kinds) == 7
+    assert len(kinds) == 8
     assert errors.__doc__ is not None
     assert all(kind.__name__ in errors.__doc__ and kind.__doc__ for kind in kinds)
     assert all(kind.__bases__ == (TensorcalcError,) for kind in kinds[1:])

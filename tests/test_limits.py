@@ -9,7 +9,7 @@ import pytest
 
 import tensorcalc as tc
 from tensorcalc.errors import LimitError
-from tensorcalc.limits import Limits, current, limits
+from tensorcalc.limits import Limits, current, limits, metered, spend
 from tensorcalc.parse import parse
 
 
@@ -54,7 +54,9 @@ def test_threads_have_their_own() -> None:
     assert seen == [Limits().rank]
 
 
-@pytest.mark.parametrize("changes", [{"size": 3}, {"rank": -1}, {"rank": 2.5}, {"rank": True}])
+@pytest.mark.parametrize(
+    "changes", [{"width": 3}, {"literal_digits": 1001}, {"rank": -1}, {"rank": 2.5}, {"rank": True}]
+)
 def test_wrong_change(changes: dict[str, int]) -> None:
     """An unknown limit or a value that is no size is the caller's mistake."""
     with pytest.raises(TypeError), limits(**changes):
@@ -66,11 +68,18 @@ CASES = [
     ("text_length", 5, "x + y", "x + yz", "the text has 6 characters (limit text_length: 5)", None),
     ("nesting", 2, "((x)) + [[y]]", "((x)) + ((z[i]))",
      "more than 2 brackets are open (limit nesting)", 12),
+    ("nesting", 2, "--x + A^2'", "-+-x", "more than 2 signs, powers and transposes in a row "
+     "(limit nesting)", 3),
+    ("nesting", 2, "x''*y''", "x²^2'", "more than 2 signs, powers and transposes in a row "
+     "(limit nesting)", 5),
+    ("tokens", 5, "a + b*c", "a + b*c*d", "more than 5 names, numbers and signs (limit tokens)", 8),
     ("terms", 3, "a + b + c*d*e", "a + b + c - d", "a sum of 4 terms (limit terms: 3)", 1),
     ("terms", 3, "a*b*c + a*b*c", "a + b*c*d/e", "a product of 4 factors (limit terms: 3)", 5),
     ("terms", 3, "a\nb\nc", "a\nb\nc\nd", "4 statements (limit terms: 3)", 1),
     ("literal_digits", 3, "x + 12.3", "x + 12.34",
      "a number of more than 3 digits (limit literal_digits)", 5),
+    ("literal_digits", 3, "x¹²³", "x⁻¹²³⁴", "a number of more than 3 digits (limit literal_digits)",
+     2),
 ]  # fmt: skip
 
 
@@ -85,6 +94,59 @@ def test_parser_keeps(
             parse(bad)
     assert (caught.value.message, caught.value.column) == (message, column)
     parse(bad)
+
+
+# limit, program that keeps it, program that passes it, message, column
+PROGRAMS = [
+    ("size", 99, "x : vector(9*11); x", "x : vector(10*10); x", "a size is over 99 (limit size)", 12),
+    ("size_names", 3, "x : vector(k*m*n); x", "x : vector(k*l*m*n); x",
+     "more than 3 factors in a size (limit size_names)", 12),
+    ("rank", 2, "A[i,j]*x[j]", "a + T[i,j,k]", "more than 2 subscripts (limit rank)", 5),
+    ("rank", 1, "x[i] -> [i]", "x[i]*y[j] -> [i,j]", "more than 1 axes (limit rank)", 1),
+    ("rank", 2, "T : matrix(2, 2); T", "T : tensor(2, 2, 2); T", "more than 2 axes (limit rank)", 1),
+    ("exponent", 9, "a^9", "1 + a^10", "the exponent is over 9 (limit exponent)", 5),
+    ("exponent", 9, "A^-9", "A^-10", "the exponent is over 9 (limit exponent)", 1),
+    ("literal_digits", 9, "1e9", "1e10",
+     "the exponent of a number is over 9 (limit literal_digits)", 1),
+    ("derivative_order", 2, "u : scalar of a; d2u/da2", "u : scalar of a; d3u/da3",
+     "the order of a derivative is at most 2 (limit derivative_order)", 18),
+    ("derivative_order", 2, "g : scalar -> scalar; g''(a)", "g : scalar -> scalar; g'''(a)",
+     "the order of a derivative is at most 2 (limit derivative_order)", 23),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "good", "bad", "message", "column"), PROGRAMS)
+def test_elaborator_keeps(
+    name: str, value: int, good: str, bad: str, message: str, column: int
+) -> None:
+    """A program at the limit has a meaning; one past it gives an error that names the limit."""
+    with limits(**{name: value}):
+        tc.parse(good)
+        with pytest.raises(LimitError) as caught:
+            tc.parse(bad)
+    assert (caught.value.message, caught.value.column) == (message, column)
+    tc.parse(bad)
+
+
+def test_steps_are_those_of_one_pass() -> None:
+    """Each pass starts anew; one inside of another does not; outside of any nothing counts."""
+
+    @metered
+    def inner(count: int) -> int:
+        spend(count)
+        return count
+
+    @metered
+    def outer(times: int, count: int) -> int:
+        return sum(inner(count) for _ in range(times))
+
+    with limits(steps=100):
+        assert [inner(60), inner(60), outer(2, 50)] == [60, 60, 100]
+        for times, count in [(1, 101), (2, 51)]:
+            with pytest.raises(LimitError, match=r"^this takes more than 100 steps \(limit steps"):
+                outer(times, count)
+        spend(1000)
+        assert inner(100) == 100
 
 
 @pytest.mark.parametrize("program", ["T : tensor(2, 2, 2); T", "T[i,j,k] -> [k,j,i]"])

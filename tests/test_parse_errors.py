@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from tensorcalc.elaborate import FUNCTION_NAMES
 from tensorcalc.errors import LimitError, ParseError, TensorcalcError
 from tensorcalc.parse import parse
-from tensorcalc.parse_errors import CHARACTERS, HINTS, Hint
+from tensorcalc.parse_errors import (
+    CHARACTERS,
+    ELSEWHERE,
+    FOREIGN_WORDS,
+    HINTS,
+    LATEX,
+    SIGNS,
+    Hint,
+)
 
 OPERATOR = "an operator or the end of the statement"
 
@@ -68,7 +79,7 @@ MESSAGES = [
     ("a\u200bb", 1, 2, "the character U+200B is not part of the language"),
     ("a\u202eb", 1, 2, "the character U+202E is not part of the language"),
     ("\ud800", 1, 1, "the character U+D800 is not part of the language"),
-    ("\ufeffx", 1, 1, "the character U+FEFF is not part of the language"),
+    ("x\ufeff", 1, 2, "the character U+FEFF is not part of the language"),
     ("x\n y\u0301", 2, 3, "`\u0301` is not part of the language"),
     ("жx", 1, 1, "a name cannot have `ж` here"),
     ("xé", 1, 2, "a name cannot have `é` here"),
@@ -92,16 +103,51 @@ def test_hint_of_its_example(row: Hint) -> None:
     """Each row of the table of hints mends its own example."""
     with pytest.raises(ParseError) as caught:
         parse(row.example)
-    assert caught.value.hint == row.hint
+    words = re.sub(r"\\{(left|right)\\}", ".+", re.escape(row.hint))
+    assert re.fullmatch(words, caught.value.hint or "")
 
 
 @pytest.mark.parametrize("character", CHARACTERS)
 def test_hint_for_a_character(character: str) -> None:
     """Characters that people are likely to try have a hint."""
     with pytest.raises(ParseError) as caught:
-        parse(f"a {character} b")
+        parse(f"a* {character} b")
     assert caught.value.hint == CHARACTERS[character]
-    assert caught.value.column == 3
+    assert caught.value.column == 4
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_hint_for_a_sign(sign: str) -> None:
+    """Operators of other languages are named whole, and have a hint."""
+    with pytest.raises(ParseError) as caught:
+        parse(f"a {sign} b")
+    error = caught.value
+    assert error.message == f"`{sign}` is not part of the language"
+    assert (error.hint, error.column) == (SIGNS[sign], 3)
+    assert error.span is not None and error.span.source == sign
+
+
+@pytest.mark.parametrize("word", FOREIGN_WORDS)
+def test_hint_for_a_word(word: str) -> None:
+    """So have their words, before and after an operand."""
+    for text in (f"{word} x", f"x {word} y"):
+        with pytest.raises(ParseError) as caught:
+            parse(text)
+        assert caught.value.hint == FOREIGN_WORDS[word]
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_functions_of_other_languages_are_not_ours(name: str) -> None:
+    """What is shown how to write is really not there."""
+    assert name not in FUNCTION_NAMES
+
+
+@pytest.mark.parametrize("hint", [*ELSEWHERE.values(), *LATEX.values(), *CHARACTERS.values()])
+def test_what_is_to_be_written_is_of_the_language(hint: str) -> None:
+    """The formulas in the hints are formulas."""
+    for formula in re.findall(r"write `([^`]*)`", hint):
+        if "…" not in formula and re.search(r"\w", formula):
+            parse(formula)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +179,7 @@ def test_whole_text_of_an_error() -> None:
         "line 2, column 6: found the name `y`, expected an operator or the end of the statement\n"
         "  2 | r = 2y  # twice\n"
         "    |      ^\n"
-        "hint: write `*` between factors, as in `2*x`"
+        "hint: write `*` between factors: `2*y`"
     )
 
 
