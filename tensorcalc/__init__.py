@@ -22,24 +22,38 @@ if TYPE_CHECKING:  # the same names for type checkers; `as` says that they are e
     from tensorcalc.api import (
         compile as compile,
         diff as diff,
-        einsum as einsum,
+        differential as differential,
         grad as grad,
-        hadamard as hadamard,
         hessian as hessian,
         hvp as hvp,
         jacobian as jacobian,
         jvp as jvp,
-        matrix as matrix,
         parse as parse,
+        steps as steps,
+        value_and_grad as value_and_grad,
+        vjp as vjp,
+    )
+    from tensorcalc.construct import (
+        block as block,
+        commutation as commutation,
+        counter as counter,
+        delta as delta,
+        divide as divide,
+        einsum as einsum,
+        eps as eps,
+        eye as eye,
+        function as function,
+        hadamard as hadamard,
+        matrix as matrix,
+        power as power,
         scalar as scalar,
         tensor as tensor,
-        value_and_grad as value_and_grad,
         vector as vector,
-        vjp as vjp,
     )
     from tensorcalc.errors import (
         DomainError as DomainError,
         IndexNotationError as IndexNotationError,
+        KindError as KindError,
         LimitError as LimitError,
         ParseError as ParseError,
         ShapeError as ShapeError,
@@ -53,6 +67,7 @@ if TYPE_CHECKING:  # the same names for type checkers; `as` says that they are e
         limits as limits,
     )
 
+    pi: Expr
     exp: Callable[..., Expr]
     log: Callable[..., Expr]
     log1p: Callable[..., Expr]
@@ -93,18 +108,34 @@ if TYPE_CHECKING:  # the same names for type checkers; `as` says that they are e
     rows: Callable[..., Expr]
     cols: Callable[..., Expr]
     len: Callable[..., Expr]
-    eye: Callable[..., Expr]
+    pinv: Callable[..., Expr]
+    adj: Callable[..., Expr]
+    kron: Callable[..., Expr]
+    vec: Callable[..., Expr]
+    cross: Callable[..., Expr]
+    prod: Callable[..., Expr]
+    softmax: Callable[..., Expr]
+    logsumexp: Callable[..., Expr]
+    expm: Callable[..., Expr]
+    logm: Callable[..., Expr]
+    sqrtm: Callable[..., Expr]
+    sinm: Callable[..., Expr]
+    cosm: Callable[..., Expr]
+    conj: Callable[..., Expr]
 
 _HOMES = {
     "api": (
-        "compile diff einsum grad hadamard hessian hvp jacobian jvp matrix parse scalar tensor "
-        "value_and_grad vector vjp"
+        "compile diff differential grad hessian hvp jacobian jvp parse steps value_and_grad vjp"
+    ),
+    "construct": (
+        "block commutation counter delta divide einsum eps eye function hadamard matrix power "
+        "scalar tensor vector"
     ),
     "errors": (
-        "DomainError IndexNotationError LimitError ParseError ShapeError TensorcalcError "
+        "DomainError IndexNotationError KindError LimitError ParseError ShapeError TensorcalcError "
         "UnknownNameError"
     ),
-    "expression": "Expr",
+    "expression": "Expr pi",
     "kernel": "Kernel",
     "limits": "Limits limits",
 }
@@ -114,7 +145,8 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 _LANGUAGE = (
     "exp log log1p expm1 abs sign sin cos tan arcsin arccos arctan sinh cosh tanh sigmoid softplus "
     "relu erf lgamma digamma polygamma max min where sqrt sum mean tr diag norm1 norm2 normF inv "
-    "det logdet outer rows cols len eye"
+    "det logdet outer rows cols len pinv adj kron vec cross prod softmax logsumexp expm logm sqrtm "
+    "sinm cosm conj"
 ).split()
 
 __all__ = [*sorted([*_HOME, *_LANGUAGE]), "__version__"]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from tensorcalc import differentiate as calculus
 from tensorcalc.declarations import check_name
-from tensorcalc.dims import Dim
 from tensorcalc.errors import (
     DomainError,
     LimitError,
@@ -17,13 +15,15 @@ from tensorcalc.errors import (
     UnknownNameError,
     quote,
 )
-from tensorcalc.expression import Expr, combine, equation_syntax, join
+from tensorcalc.expression import Expr, join, known_variable
 from tensorcalc.ir import Node, Variable
 from tensorcalc.limits import current as limits
 from tensorcalc.parse import parse as parse_program
 from tensorcalc.properties import use_properties
 from tensorcalc.scope import DECLARATIONS
 from tensorcalc.simplify import simplify
+from tensorcalc.steps import rules_used
+from tensorcalc.structured import by_free_parameters
 from tensorcalc.syntax import Syntax
 
 if TYPE_CHECKING:
@@ -74,27 +74,31 @@ def _expression(formula: Formula) -> Expr:
 
 
 def _variable(expression: Expr, name: str) -> Variable:
-    known = expression.variables
-    name = check_name(name)
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"the variables are {', '.join(known) or 'none'}"
-    raise UnknownNameError(f"{name} is not a variable of the expression", None, hint)
+    return known_variable(name, expression.variables)
 
 
 def _names(names: Names) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def diff(formula: Formula, *names: str) -> Expr:
+def diff(formula: Formula, *names: str, structured: bool = False) -> Expr:
     """The array of all partial derivatives, by one variable after the other.
 
     Its axes are those of the formula, then those of each variable. By a variable that is declared
-    but does not occur the derivative is zero.
+    but does not occur the derivative is zero. A variable with a property is differentiated by its
+    entries as if independent; with `structured` by its free parameters (`structured.py`).
+
+    Raises
+    ------
+    UnknownNameError
+        A name that is no variable of the formula.
+    DomainError
+        What has no derivative, as a complex conjugate by a complex variable.
 
     >>> print(diff("x'*A*x", "x"))
     (A + A')*x
+    >>> print(diff("A : symmetric(n); logdet(A)", "A", structured=True))
+    2*inv(A) - diag(diag(inv(A)))
     """
     expression = _expression(formula)
     if len(names) > limits().derivative_order:
@@ -104,9 +108,56 @@ def diff(formula: Formula, *names: str) -> Expr:
         variable = _variable(expression, name)
         if node.rank + variable.rank > limits().rank:
             raise LimitError(f"the derivative has more than {limits().rank} axes (limit rank)")
-        (node,) = simplify([calculus.differentiate(node, variable)])
+        derivative = calculus.differentiate(node, variable)
+        if structured:
+            derivative = by_free_parameters(derivative, variable)
+        (node,) = simplify([derivative])
         groups = (*groups, variable.rank)
     return Expr.of(node, expression.variables, groups)
+
+
+def differential(formula: Formula, *names: str) -> Expr:
+    """The differential: linear in ``dX`` for each variable X of `names`, with the formula's shape.
+
+    This is the form of Wikipedia's last tables of matrix calculus, from which the derivative is
+    read off: of a scalar ``tr(G'*dX)`` or ``g'*dx``, of a vector ``J*dx``.
+
+    >>> print(differential("inv(X)", "X"))
+    -inv(X)*dX*inv(X)
+    >>> print(differential("x'*A*y", "x", "y"))
+    dx'*A*y + x'*A*dy
+
+    Raises
+    ------
+    UnknownNameError
+        A name that is no variable of the formula, or no name at all.
+    """
+    expression = _expression(formula)
+    if not names:
+        raise UnknownNameError(
+            "no variable is named", None, 'write `differential(f, "X")`, one or several names'
+        )
+    made = jvp(expression, list(names), [f"d{check_name(name)}" for name in names])
+    return Expr.of(made.node, made.variables, expression.groups[:1])
+
+
+def steps(formula: Formula, name: str) -> str:
+    """The derivation as a person would write it, a line for each step.
+
+    >>> print(steps("logdet(X)", "X"))
+    f = logdet(X)
+    rule: differential of logdet: dlogdet(X) = tr(inv(X)*dX)
+    df = tr(inv(X)*dX)
+    df/dX = inv(X)'
+    """
+    expression = _expression(formula)
+    variable = _variable(expression, name)
+    lines = [f"f = {expression}"]
+    lines += [f"rule: {r.name}: {r.formula}" for r in rules_used(expression.node, variable)]
+    lines.append(f"df = {differential(expression, name)}")
+    derivative = diff(expression, name)
+    lines.append(f"df/d{variable.name} = {derivative}")
+    return "\n".join(lines)
 
 
 @overload
@@ -282,64 +333,3 @@ def value_and_grad(formula: Formula, names: Names, **data: Any) -> Callable[...,
         return float(value), pulled[0] if isinstance(names, str) else tuple(pulled)
 
     return value_and_gradient
-
-
-# ── building expressions ─────────────────────────────────────────────────────────────────────
-
-
-def tensor(name: str, *dims: str | int, properties: str = "") -> Expr:
-    """A variable of any rank; a dim is a name or an integer. `properties` as in a declaration."""
-    check_name(name)
-    kind = ("scalar", "vector", "matrix")[len(dims)] if len(dims) < 3 else "tensor"
-    sizes = f"({', '.join(map(str, dims))})" if dims else ""
-    return parse(f"{name} : {kind}{sizes} {properties}\n{name}")
-
-
-def scalar(name: str, properties: str = "") -> Expr:
-    """A scalar variable."""
-    return tensor(name, properties=properties)
-
-
-def vector(name: str, n: str | int | None = None, properties: str = "") -> Expr:
-    """A vector variable of `n` entries (a name, an integer, or None: inferred)."""
-    return _inferred(name, 1) if n is None else tensor(name, n, properties=properties)
-
-
-def matrix(
-    name: str, m: str | int | None = None, n: str | int | None = None, properties: str = ""
-) -> Expr:
-    """A matrix variable of `m` rows and `n` columns (names, integers, or None: inferred).
-
-    >>> x, A = vector("x", "n"), matrix("A", "n", "n")
-    >>> print(diff(x.T @ A @ x, "x"))
-    (A + A')*x
-    """
-    if m is None or n is None:
-        return _inferred(name, 2)
-    return tensor(name, m, n, properties=properties)
-
-
-def _inferred(name: str, rank: int) -> Expr:
-    variable = Variable.of(
-        check_name(name), tuple(Dim.of(f"{name}.{axis}") for axis in range(rank))
-    )
-    return Expr.of(variable, {name: variable}, (rank,))
-
-
-def hadamard(left: Any, right: Any) -> Expr:
-    """The entrywise product, ``.*`` in the language."""
-    return combine("product", ("*", ".*"), [left, right])
-
-
-def einsum(equation: str, *operands: Any) -> Any:
-    """NumPy's einsum: of expressions an expression, of arrays an array, compiled.
-
-    >>> A, x = matrix("A", "m", "n"), vector("x", "n")
-    >>> print(einsum("ij,j->i", A, x))
-    A*x
-    """
-    if any(isinstance(operand, Expr) for operand in operands):
-        return combine("call", ("einsum",), [equation_syntax(equation), *operands])
-    from tensorcalc.contract_arrays import contract_arrays
-
-    return contract_arrays(equation, operands)

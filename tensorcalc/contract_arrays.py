@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,37 +10,229 @@ import numpy as np
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim
-from tensorcalc.einsum_string import parse_einsum
+from tensorcalc.einsum_string import Labels, parse_einsum
+from tensorcalc.errors import DomainError, ShapeError, quote
+from tensorcalc.interpret import interpret
 from tensorcalc.ir import Variable
-from tensorcalc.kernel import Kernel, compile_nodes
+from tensorcalc.kernel import compile_nodes
 from tensorcalc.simplify import simplify
 
+Array = np.ndarray[Any, np.dtype[Any]]
+
 MAX_KERNELS = 256
+DOUBLE = np.dtype(np.float64)
+SINGLES = frozenset(map(np.dtype, (np.float16, np.float32, np.complex64)))
+RESULTS = frozenset(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
+ORDERS = ("C", "F", "A", "K")
+CASTINGS = ("no", "equiv", "safe", "same_kind", "unsafe")
+# the names that NumPy and opt_einsum have for ways to find a path
+OPTIMIZERS = frozenset(
+    "auto auto-hq branch-1 branch-2 branch-all dp dynamic-programming eager greedy opportunistic "
+    "optimal random-greedy random-greedy-128".split()
+)
 
 
-def contract_arrays(equation: str, operands: Sequence[Any]) -> np.ndarray[Any, Any]:
-    """The contraction that `numpy.einsum` does with these arguments.
-
-    Axes of size 1 do not broadcast; integers are taken as float64.
+def contract_arrays(
+    equation: str,
+    operands: Sequence[Any],
+    *,
+    out: Any = None,
+    optimize: Any = False,
+    dtype: Any = None,
+    order: str = "K",
+    casting: str = "safe",
+) -> Any:
+    """The contraction that `numpy.einsum` does with these arguments; see `tensorcalc.einsum`.
 
     Raises
     ------
     TensorcalcError
-        If the subscripts and the shapes of the operands do not fit.
+        If the subscripts and the shapes of the operands do not fit, or a type may not be cast.
     """
-    arrays = [np.asarray(operand) for operand in operands]
-    kernel = _kernel(equation, tuple(array.ndim for array in arrays))
-    return kernel(*arrays)  # type: ignore[no-any-return]
+    if order != "K" and (not isinstance(order, str) or order.upper() not in ORDERS):
+        raise DomainError(f"the order is {', '.join(ORDERS)}, not {quote(repr(order))}")
+    if casting != "safe" and casting not in CASTINGS:
+        raise DomainError(f"the casting is {', '.join(CASTINGS)}, not {quote(repr(casting))}")
+    if optimize is not False and optimize is not True:
+        _check_optimize(optimize, len(operands))
+    arrays = [
+        operand if type(operand) is np.ndarray else _array(k, operand)
+        for k, operand in enumerate(operands)
+    ]
+    if dtype is not None or any(array.dtype != DOUBLE for array in arrays):
+        target = _target(arrays, operands) if dtype is None else _dtype(dtype)
+        arrays = [
+            array.astype(target) if dtype is None and _is_weak(operands[k])
+            else _cast(k, array, target, casting)
+            for k, array in enumerate(arrays)
+        ]  # fmt: skip
+    else:
+        target = DOUBLE
+    if out is not None:
+        _check_out(out)
+    result = _run(equation, tuple([array.shape for array in arrays]), target)(arrays)
+    if out is not None:
+        return _into(out, result, casting)
+    return result if order in "KC" or not np.ndim(result) else _ordered(result, order, arrays)
+
+
+# ── types ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _array(k: int, operand: Any) -> Array:
+    if isinstance(operand, np.ma.MaskedArray):
+        raise DomainError(f"operand {k} is a masked array", None, "fill it: use value.filled(0)")
+    try:
+        return np.asarray(operand)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DomainError(f"operand {k} cannot be read as an array: {error}") from None
+
+
+def _is_weak(operand: Any) -> bool:
+    """Whether it is a number of Python's, which gives way to arrays, as in NumPy (NEP 50)."""
+    return isinstance(operand, int | float | complex) and not isinstance(operand, np.generic)
+
+
+def _target(arrays: Sequence[Array], operands: Sequence[Any]) -> np.dtype[Any]:
+    """The type to compute in."""
+    given = {
+        array.dtype
+        for array, operand in zip(arrays, operands, strict=True)
+        if not _is_weak(operand)
+    }
+    single = bool(given) and given <= SINGLES
+    if any(array.dtype.kind == "c" for array in arrays):
+        return np.dtype(np.complex64 if single else np.complex128)
+    return np.dtype(np.float32 if single else np.float64)
+
+
+def _dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise DomainError(f"{quote(repr(dtype))} is not a data type") from None
+    if found not in RESULTS:
+        names = ", ".join(sorted(str(known) for known in RESULTS))
+        raise DomainError(
+            f"einsum does not compute in {found}",
+            None,
+            f"the types are {names}; convert the result",
+        )
+    native: np.dtype[Any] = found.newbyteorder("=")
+    return native
+
+
+def _cast(k: int, array: Array, target: np.dtype[Any], casting: str) -> Array:
+    if array.dtype.kind not in "biufc":
+        what = "an array of objects" if array.dtype.kind == "O" else f"of type {array.dtype}"
+        raise DomainError(f"operand {k} is {what}", None, "numbers are needed, as float64")
+    if not np.can_cast(array.dtype, target, casting):  # type: ignore[arg-type]
+        raise DomainError(
+            f"operand {k} may not be cast from {array.dtype} to {target} (casting {casting!r})",
+            None,
+            'pass casting="unsafe", or convert it',
+        )
+    return array.astype(target, copy=False)
+
+
+# ── results ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_out(out: Any) -> None:
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise DomainError(f"out must be an array, not {type(out).__name__}")
+    if not out.flags.writeable:
+        raise DomainError("out is read-only")
+
+
+def _into(out: Array, result: Any, casting: str) -> Array:
+    """The result written to `out`. It was made before, so `out` may be an operand."""
+    if out.shape != np.shape(result):
+        raise ShapeError(f"out has shape {out.shape}, the result {np.shape(result)}")
+    result = np.asarray(result)
+    if not np.can_cast(result.dtype, out.dtype, casting):  # type: ignore[arg-type]
+        raise DomainError(
+            f"the result may not be cast from {result.dtype} to {out.dtype} (casting {casting!r})",
+            None,
+            'pass casting="unsafe" or an array of the right type',
+        )
+    np.copyto(out, result, casting="unsafe")
+    return out
+
+
+def _ordered(result: Array, order: str, arrays: Sequence[Array]) -> Array:
+    fortran = order in "Ff" or (
+        order in "Aa"
+        and all(array.flags.f_contiguous for array in arrays)
+        and not all(array.flags.c_contiguous for array in arrays)
+    )
+    return np.asfortranarray(result) if fortran else result
+
+
+# ── contraction ──────────────────────────────────────────────────────────────────────────────
+
+
+def _check_optimize(optimize: Any, count: int) -> None:
+    """Refuse what NumPy and opt_einsum do not know; a path must contract all operands."""
+    if optimize is None or callable(optimize) or isinstance(optimize, bool | np.bool_):
+        return
+    if isinstance(optimize, str):
+        if optimize not in OPTIMIZERS:
+            raise DomainError(f"no path is found by {quote(repr(optimize))}", None,
+                              f"the ways are {', '.join(sorted(OPTIMIZERS))}")  # fmt: skip
+        return
+    if not isinstance(optimize, list | tuple):
+        raise DomainError(f"optimize is a bool, a name or a path, not {type(optimize).__name__}")
+    steps = list(optimize)
+    if steps and isinstance(steps[0], str) and steps[0] != "einsum_path":
+        if len(steps) == 2 and isinstance(steps[1], int | float):  # a name and a memory limit
+            _check_optimize(steps[0], count)
+            return
+        raise DomainError("a path is a list of tuples of positions")
+    for step in steps[1:] if steps and isinstance(steps[0], str) else steps:
+        places = list(step) if isinstance(step, list | tuple) else []
+        inside = all(isinstance(p, int | np.integer) and -count <= p < count for p in places)
+        if not places or not inside or len({p % count for p in places}) < len(places):
+            raise DomainError(f"the step {quote(repr(step))} of the path contracts no operands")
+        count -= len(places) - 1
+    if count > 1:
+        raise DomainError(f"the path leaves {count} operands")
+
+
+def _run(
+    equation: str, shapes: tuple[tuple[int, ...], ...], dtype: np.dtype[Any]
+) -> Callable[[Sequence[Array]], Any]:
+    """What contracts arrays of these shapes."""
+    if "." in equation:  # which axes broadcast depends on the sizes
+        labels, output = parse_einsum(equation, shapes)
+    else:
+        labels, output = _plain(equation, tuple(map(len, shapes)))
+    return _contraction(tuple(labels), output, dtype if dtype.kind == "c" else DOUBLE)
 
 
 @lru_cache(maxsize=MAX_KERNELS)
-def _kernel(equation: str, ranks: tuple[int, ...]) -> Kernel:
-    labels, output = parse_einsum(equation, ranks)
+def _plain(equation: str, ranks: tuple[int, ...]) -> tuple[list[Labels], Labels]:
+    return parse_einsum(equation, [(2,) * rank for rank in ranks])
+
+
+@lru_cache(maxsize=MAX_KERNELS)
+def _contraction(
+    labels: tuple[Labels, ...], output: Labels, dtype: np.dtype[Any]
+) -> Callable[[Sequence[Array]], Any]:
     dims: dict[Hashable, Dim] = {label: Dim.of(label) for own in labels for label in own}
-    variables = [
-        Variable.of(f"operand{k}", tuple(dims[label] for label in own))
+    properties = frozenset({"complex"} if dtype.kind == "c" else ())
+    variables = {
+        f"operand {k}": Variable.of(f"operand {k}", tuple([dims[a] for a in own]), properties)
         for k, own in enumerate(labels)
-    ]
-    node = canonical.contract(output, dims, list(zip(variables, labels, strict=True)))
+    }
+    node = canonical.contract(output, dims, list(zip(variables.values(), labels, strict=True)))
     (node,) = simplify([node])
-    return compile_nodes({"value": node}, {v.name: v for v in variables}, single=True)
+    if dtype.kind != "c":
+        kernel = compile_nodes({"value": node}, variables, single=True)
+        return lambda arrays: kernel(*arrays)
+
+    def interpreted(arrays: Sequence[Array]) -> Any:  # kernels are real
+        (result,) = interpret([node], dict(zip(variables, arrays, strict=True)), variables)
+        return result.astype(dtype, copy=False)[()]
+
+    return interpreted

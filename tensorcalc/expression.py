@@ -7,19 +7,30 @@ it is first looked at, everything else at once, so that errors appear where they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
+import difflib
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tensorcalc import canonical
+from tensorcalc.array_constants import constant
+from tensorcalc.declarations import check_name
 from tensorcalc.dims import Dim, display_names
 from tensorcalc.elaborate import Elaborated, elaborate, rename_sizes
-from tensorcalc.errors import DomainError, ShapeError, Span, UnknownNameError
-from tensorcalc.ir import Node, Variable
+from tensorcalc.errors import (
+    DomainError,
+    IndexNotationError,
+    ShapeError,
+    Span,
+    UnknownNameError,
+    quote,
+)
+from tensorcalc.ir import Node, Unknown, Variable
 from tensorcalc.shapes import Shapes
 from tensorcalc.simplify import simplify
 from tensorcalc.syntax import Syntax
+from tensorcalc.traverse import postorder
 from tensorcalc.value import Value
 
 if TYPE_CHECKING:
@@ -56,8 +67,11 @@ class Expr:
     def of(
         node: Node, variables: Mapping[str, Variable], groups: tuple[int, ...], *, row: bool = False
     ) -> Expr:
-        """The expression of a node that is already made."""
-        return Expr(_leaf(Value(node, row=row)), groups, variables)
+        """The expression of a node that is already made, in `variables`."""
+        made = Expr(_leaf(Value(node, row=row)), groups, variables, is_open=True)
+        made._is_open = False
+        made.__dict__["_elaborated"] = Elaborated(node, row, (), dict(variables), ())
+        return made
 
     # ── facts ────────────────────────────────────────────────────────────────────────────────
 
@@ -71,6 +85,7 @@ class Expr:
     @cached_property
     def node(self) -> Node:
         """The node of the index IR, in normal form: equal formulas have the same one."""
+        _check_functions(self._elaborated.node, self.variables)
         return simplify([self._elaborated.node])[0]
 
     @property
@@ -81,9 +96,8 @@ class Expr:
     @cached_property
     def variables(self) -> dict[str, Variable]:
         """The variables by name, in order of appearance, also those that dropped out."""
-        return {**self._elaborated.variables, **{
-            name: v for name, v in self._also.items() if name not in self._elaborated.variables
-        }}  # fmt: skip
+        found = self._elaborated.variables
+        return {**{name: found.get(name, v) for name, v in self._also.items()}, **found}
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -107,10 +121,28 @@ class Expr:
         return display_names(dims, self.variables)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Expr) and self.node is other.node
+        """Whether two formulas are equal by algebra: ``(A + A')*x`` and ``A*x + A'*x`` are.
+
+        Functions such as ``exp`` are equal at equal arguments; nothing else is known of them.
+        """
+        if not isinstance(other, Expr):
+            return NotImplemented
+        if self.node is other.node:
+            return True
+        if self.node.rank != other.node.rank:
+            return False
+        try:
+            (left, right), _ = join([self, other])
+        except ShapeError:  # one name, two shapes
+            return False
+        if left is right:
+            return True
+        from tensorcalc.fingerprint import fingerprint
+
+        return fingerprint(left) == fingerprint(right)
 
     def __hash__(self) -> int:
-        return hash(self.node)
+        return hash(("Expr", self.node.rank))  # equal formulas may have different nodes
 
     def __copy__(self) -> Expr:
         return self
@@ -122,7 +154,7 @@ class Expr:
         made = self._elaborated
         indices = made.indices if self._is_open else ()
         facts = self.node, self.variables, self.groups, made.row, indices, self.assumptions
-        return _restored, facts
+        return restored, facts
 
     # indexing would make iteration endless, and comparisons are expressions, not truths
     __iter__ = None
@@ -159,6 +191,15 @@ class Expr:
 
         return document.to_latex(self.node, self.variables, self.groups, layout, row=self._is_row)
 
+    def to_mathml(self, *, layout: str = "mixed") -> str:
+        """Presentation MathML: one ``math`` element.
+
+        What has no matrix form stands in it as text, in index notation.
+        """
+        from tensorcalc.printing import document
+
+        return document.to_mathml(self.node, self.variables, self.groups, layout, row=self._is_row)
+
     def to_index(self) -> str:
         """Index notation with an arrow that names the axes."""
         from tensorcalc.printing import document
@@ -188,14 +229,32 @@ class Expr:
         """
         from tensorcalc.interpret import interpret
 
-        unknown = [name for name in values if name not in self.variables]
-        if unknown:
-            raise UnknownNameError(
-                f"{unknown[0]} is not a variable of the expression",
-                None,
-                f"the variables are {', '.join(self.variables)}",
-            )
-        return interpret([self.node], values, self.variables)[0]
+        given = {known_variable(name, self.variables).name: v for name, v in values.items()}
+        return interpret([self.node], given, self.variables)[0]
+
+    def substitute(self, /, **values: Any) -> Expr:
+        """The formula with variables replaced, all at the same time.
+
+        Keywords are variables, values are expressions, numbers, arrays or program texts. A text is
+        read with the variables of this formula: the same name is the same variable. Sizes follow:
+        if ``x : vector(n)`` is replaced by an expression of 3 entries, n is 3 everywhere.
+
+        Raises
+        ------
+        UnknownNameError
+            A name that is no variable of the formula.
+        KindError, ShapeError
+            A replacement of another shape, or sizes that contradict each other.
+        DomainError
+            A variable that an unknown function depends on, or that must be real or an integer.
+
+        >>> import tensorcalc as tc
+        >>> print(tc.parse("x'*x + c").substitute(x="A*y", c=2))
+        2 + y'*A'*A*y
+        """
+        from tensorcalc.substitute import substitute
+
+        return substitute(self, values)
 
     # ── operators ────────────────────────────────────────────────────────────────────────────
 
@@ -253,30 +312,40 @@ class Expr:
     def __ge__(self, other: Any) -> Expr:
         return combine("compare", (">=",), [self, other])
 
+    def __abs__(self) -> Expr:
+        return combine("call", ("abs",), [self])
+
     @property
     def T(self) -> Expr:
         """The transpose."""
         return combine("transpose", (), [self])
 
+    @property
+    def H(self) -> Expr:
+        """The conjugate transpose.
+
+        >>> import tensorcalc as tc
+        >>> print(tc.matrix("A", "n", "n", "complex").H)
+        A^H
+        """
+        return combine("hermitian", (), [self])
+
     def __getitem__(self, subscripts: Any) -> Expr:
         """Entries by index names and integers: ``A["i", "j"]``, ``x[0]``."""
         items = subscripts if isinstance(subscripts, tuple) else (subscripts,)
-        children = [_as_syntax(self)]
-        for item in items:
-            kind = "number" if isinstance(item, int) else "name"
-            children.append(Syntax(kind, (str(item),), (), NOWHERE))
-        is_open = self._is_open or any(isinstance(item, str) for item in items)
-        syntax = Syntax("subscript", (), tuple(children), NOWHERE)
-        return Expr(syntax, None, self._also, is_open=is_open)
+        children = tuple([subscript_syntax(item) for item in items])
+        is_open = any(child.kind != "number" for child in children)
+        return build("subscript", (), [operand_syntax(self), *children], [self], is_open=is_open)
 
     def arrange(self, *indices: str) -> Expr:
         """The tensor whose axes are the free `indices`, in this order (the language's arrow)."""
-        return Expr(Syntax("arrow", indices, (_as_syntax(self),), NOWHERE), None, self._also)
+        words = tuple([index_name(name) for name in indices])
+        return Expr(Syntax("arrow", words, (operand_syntax(self),), NOWHERE), None, self._also)
 
     __array_ufunc__ = None  # NumPy arrays leave operators to us
 
 
-def _restored(
+def restored(
     node: Node,
     variables: Mapping[str, Variable],
     groups: tuple[int, ...],
@@ -298,8 +367,8 @@ def _leaf(value: Value) -> Syntax:
     return Syntax("node", (), (), NOWHERE, value)
 
 
-def _as_syntax(item: Any) -> Syntax:
-    """An operand as syntax: an expression, or a number."""
+def operand_syntax(item: Any) -> Syntax:
+    """An operand as syntax: an expression, a number or an array."""
     if isinstance(item, Expr):
         if item._is_open:
             return item._syntax
@@ -307,15 +376,93 @@ def _as_syntax(item: Any) -> Syntax:
         return _leaf(Value(made.node, row=made.row, variables=made.variables))
     if isinstance(item, Syntax):
         return item
+    node = constant(item)
+    if node is not None:
+        return _leaf(Value(node, variables={}))
     if isinstance(item, bool | str | bytes):
-        raise DomainError(f"{item!r} is not an expression or a number")
-    try:
-        value = item if isinstance(item, Fraction) else Fraction(str(item))
-    except (ValueError, TypeError):
         raise DomainError(
-            f"{type(item).__name__} is not an expression or a finite number"
-        ) from None
-    return _leaf(Value(canonical.number(value)))
+            f"{quote(repr(item))} is not an expression or a number",
+            None,
+            "texts become expressions by `tc.parse`" if isinstance(item, str) else None,
+        )
+    hint = None
+    if isinstance(item, list | tuple):
+        hint = "write `numpy.array(…)` for numbers, `tc.block(…)` for a matrix of expressions"
+    raise DomainError(f"{type(item).__name__} is not an expression or a finite number", None, hint)
+
+
+def index_name(name: Any) -> str:
+    """An index name given from Python."""
+    if not isinstance(name, str) or not (name.isascii() and name.isidentifier()):
+        raise IndexNotationError(
+            f"{quote(repr(name))} is no index name", None, "an index is a name such as `i`"
+        )
+    return name
+
+
+def subscript_syntax(item: Any) -> Syntax:
+    """A subscript given from Python: a name, an integer from 0, the integer of a sum."""
+    if isinstance(item, Expr) and item._is_open:
+        syntax = item._syntax
+        if syntax.kind == "name":
+            return syntax
+        if syntax.kind == "sum":  # `x[r + 1]`
+            parts = tuple([_digits(child) for child in syntax.children])
+            return Syntax("sum", syntax.words, parts, NOWHERE)
+    if isinstance(item, str):
+        return Syntax("name", (index_name(item),), (), NOWHERE)
+    try:
+        number = -1 if isinstance(item, bool) else operator.index(item)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise IndexNotationError(
+            f"a subscript is an index name or an integer from 0, not {quote(repr(item))}",
+            None,
+            'write `A["i", "j"]` or `x[0]`',
+        )
+    return Syntax("number", (str(number),), (), NOWHERE)
+
+
+def _digits(syntax: Syntax) -> Syntax:
+    """An integer that Python has given, as a text would have it."""
+    value = canonical.as_number(syntax.payload.node) if isinstance(syntax.payload, Value) else None
+    if value is None or value.denominator != 1:
+        return syntax
+    return Syntax("number", (str(value),), (), NOWHERE)
+
+
+def build(
+    kind: str,
+    words: tuple[str, ...],
+    children: Sequence[Syntax],
+    operands: Iterable[Any],
+    *,
+    is_open: bool = False,
+    payload: object = None,
+) -> Expr:
+    """The expression of a construct; `operands` are the Python objects in its `children`."""
+    variables: dict[str, Variable] = {}
+    for operand in operands:
+        if isinstance(operand, Expr):
+            variables.update(operand._also)
+            is_open = is_open or operand._is_open
+            if not operand._is_open:
+                variables.update(operand._elaborated.variables)
+    syntax = Syntax(kind, words, tuple(children), NOWHERE, payload)
+    return Expr(syntax, None, variables, is_open=is_open)
+
+
+def combine(
+    kind: str, words: tuple[str, ...], operands: Sequence[Any], payload: object = None
+) -> Expr:
+    """An operator or function applied to expressions, numbers and arrays."""
+    children = tuple(operand_syntax(operand) for operand in operands)
+    if kind == "product" and isinstance(operands[0], Expr):
+        first = operands[0]._syntax  # a*b*c is one product, as in text
+        if operands[0]._is_open and first.kind == "product":
+            children, words = (*first.children, *children[1:]), (*first.words, *words[1:])
+    return build(kind, words, children, operands, payload=payload)
 
 
 def equation_syntax(equation: str) -> Syntax:
@@ -323,34 +470,68 @@ def equation_syntax(equation: str) -> Syntax:
     return Syntax("string", (equation,), (), NOWHERE)
 
 
-def combine(kind: str, words: tuple[str, ...], operands: Sequence[Any]) -> Expr:
-    """An operator or function applied to expressions and numbers."""
-    children = tuple(_as_syntax(operand) for operand in operands)
-    if kind == "product" and isinstance(operands[0], Expr):
-        first = operands[0]._syntax  # a*b*c is one product, as in text
-        if operands[0]._is_open and first.kind == "product":
-            children, words = (*first.children, *children[1:]), (*first.words, *words[1:])
-    variables: dict[str, Variable] = {}
-    is_open = False
-    for operand in operands:
-        if isinstance(operand, Expr):
-            variables.update(operand._also)
-            is_open = is_open or operand._is_open
-            if not operand._is_open:
-                variables.update(operand._elaborated.variables)
-    return Expr(Syntax(kind, words, children, NOWHERE), None, variables, is_open=is_open)
-
-
 def function(name: str) -> Callable[..., Expr]:
     """The language's function `name` for expressions; ``over`` names indices, as in ``sum[i]``."""
 
-    def apply(*args: Any, over: str | Sequence[str] = ()) -> Expr:
+    def apply(*args: Any, over: str | Sequence[str] | Mapping[str, tuple[Any, Any]] = ()) -> Expr:
+        if isinstance(over, Mapping):
+            return _counted(name, args, over)
         names = (over,) if isinstance(over, str) else tuple(over)
-        return combine("indexed_call" if names else "call", (name, *names), args)
+        words = (name, *[index_name(index) for index in names])
+        return combine("indexed_call" if names else "call", words, args)
 
     apply.__name__ = apply.__qualname__ = name
-    apply.__doc__ = f"The function ``{name}`` of the language, of expressions and numbers."
+    apply.__doc__ = f"The function ``{name}`` of the language, of expressions, numbers and arrays."
     return apply
+
+
+def _counted(name: str, args: Sequence[Any], over: Mapping[str, tuple[Any, Any]]) -> Expr:
+    """``sum[r=0..k](…)``, one inside the other; the first name is the outermost."""
+    operands = list(args)
+    for index, ends in reversed(list(over.items())):
+        if not isinstance(ends, tuple) or len(ends) != 2:
+            raise DomainError(
+                f"{index} counts from one integer to another",
+                None,
+                f'write `over={{"{index}": (0, n)}}`',
+            )
+        operands = [combine("range_call", (name, index_name(index)), [*ends, *operands])]
+    return operands[0] if over else combine("call", (name,), args)
+
+
+def _check_functions(root: Node, variables: Mapping[str, Variable]) -> None:
+    """Refuse one name for two unknown functions, or for one and a variable."""
+    found: dict[str, tuple[object, ...]] = {}
+    for node in postorder([root]):
+        if not isinstance(node, Unknown):
+            continue
+        n, operands = node.batch, node.operands
+        own = node.dims[n : n + node.result]
+        arguments = [o.dims[n:] if node.is_applied else getattr(o, "name", None) for o in operands]
+        facts = (node.is_applied, own, *arguments)
+        if node.name in variables or found.setdefault(node.name, facts) != facts:
+            other = "a variable" if node.name in variables else "another function"
+            raise UnknownNameError(f"{node.name} is an unknown function and also {other}")
+
+
+def known_variable(name: str, variables: Mapping[str, Variable]) -> Variable:
+    """The variable of this name.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none; the hint names the nearest, or all.
+    """
+    name = check_name(name)
+    if name in variables:
+        return variables[name]
+    near = difflib.get_close_matches(name, variables, 1)
+    listed = f"the variables are {', '.join(variables) or 'none'}"
+    raise UnknownNameError(
+        f"{name} is not a variable of the expression",
+        None,
+        f"did you mean {near[0]}?" if near else listed,
+    )
 
 
 def join(expressions: Sequence[Expr]) -> tuple[list[Node], dict[str, Variable]]:
@@ -371,3 +552,6 @@ def join(expressions: Sequence[Expr]) -> tuple[list[Node], dict[str, Variable]]:
             new = renamed[variable]
             merged[name] = new if isinstance(new, Variable) else variable
     return nodes, merged
+
+
+pi = build("name", ("pi",), [], [])

@@ -48,7 +48,7 @@ def unpack(rows: list[tuple[Any, ...]]) -> Node:
     """The node of which `pack` made these rows."""
     nodes: list[Node] = []
     for kind, *facts in rows:
-        given = [
+        given: list[Any] = [
             tuple([nodes[k] for k in fact]) if name == "operands" else fact
             for name, fact in zip(FACTS[kind], facts, strict=True)
         ]
@@ -58,5 +58,7 @@ def unpack(rows: list[tuple[Any, ...]]) -> Node:
             given[0] = given[0][1:]
         elif kind == "Section":
             given[:1] = given[0]
+        elif kind == "Data":
+            given[0].flags.writeable = False
         nodes.append(getattr(ir, kind).of(*given))
     return nodes[-1]

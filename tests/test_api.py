@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import tensorcalc as tc
-from tensorcalc import DomainError, LimitError, ParseError, ShapeError, UnknownNameError
+from tensorcalc import DomainError, KindError, LimitError, ParseError, ShapeError, UnknownNameError
 
 
 def test_derivative_functions() -> None:
@@ -49,7 +49,7 @@ def test_declarations_as_keywords() -> None:
     """Keywords are declarations; the text may have its own."""
     assert tc.parse("S*x", S="symmetric(n)") == tc.parse("S : symmetric(n); S*x")
     assert str(tc.diff(tc.parse("x'*S*x", S="symmetric(n)"), "x")) == "2*S*x"
-    with pytest.raises(ParseError):
+    with pytest.raises(KindError):
         tc.parse("x", x="vektor(n)")
     with pytest.raises(ParseError):
         tc.parse("x", x="vector(n)\ny = x")
@@ -115,11 +115,23 @@ def test_variables_made_in_python() -> None:
     assert tc.tensor("T", "a", "b", 3).shape == ("a", "b", 3)
     assert tc.matrix("A", "n", "n", "invertible").variables["A"].properties == {"invertible"}
     assert (tc.matrix("A") @ tc.vector("x")) == tc.parse("A*x")
+    assert tc.scalar("c", "complex positive").variables["c"].properties == {"complex", "positive"}
+    for kind in ("symmetric", "spd", "skew", "diagonal", "lower", "upper", "orthogonal"):
+        assert tc.matrix("A", "n", "n", kind) == tc.parse(f"A : {kind}(n); A")
+        with pytest.raises(KindError):
+            tc.matrix("A", "m", "n", kind)
+        with pytest.raises(KindError):
+            tc.vector("x", "n", kind)
+    with pytest.raises(KindError):
+        tc.matrix("A", "n", "n", "spd diagonal")
     for wrong in ("", "1x", "x y", "x; y", "x : vector(n)\nx", "exp("):
         with pytest.raises(tc.TensorcalcError):
             tc.vector(wrong, "n")
         with pytest.raises(tc.TensorcalcError):
             tc.vector(wrong)
+    for size in ("", "n) positive; y : vector(m", "n; m", "n m", "x = 3"):
+        with pytest.raises(tc.TensorcalcError):
+            tc.vector("x", size)
 
 
 def test_public_names() -> None:
@@ -158,6 +170,11 @@ LAZY = [
     'tensorcalc.hvp("norm2(x)", "x", "v").to_einsum()',
     'tensorcalc.parse("tr(inv(A)*B)").to_code("numpy")',
     'tensorcalc.vector("x", "n").T @ tensorcalc.vector("y", "n")',
+    'tensorcalc.einsum("ij,j->i", tensorcalc.matrix("A"), tensorcalc.vector("x"))',
+    'tensorcalc.diff(tensorcalc.function("u", "vector(m)", of="x"), "x")',
+    'tensorcalc.block([[tensorcalc.scalar("a"), 0.5], [0, 1]])',
+    'tensorcalc.parse("x\'*A*x").substitute(x="2*y", A="[1, 2; 3, 4]")',
+    'tensorcalc.sum(tensorcalc.vector("x")[0]**tensorcalc.counter("r"), over={"r": (0, 3)}).node',
 ]
 
 

@@ -190,10 +190,23 @@ def test_error_as_json() -> None:
     assert result.exit_code == 1
 
 
+def test_differential_steps_and_structure() -> None:
+    """`--differential` is in terms of dX, `--steps` a derivation, `--structured` by parameters."""
+    shown = run("diff", "inv(X)", "--wrt", "X", "--differential").stdout
+    assert shown == "-inv(X)*dX*inv(X)\n"
+    shown = run("diff", "x'*A*y", "--wrt", "x", "--wrt", "y", "--differential").stdout
+    assert shown == "dx'*A*y + x'*A*dy\n"
+    lines = run("diff", "logdet(X)", "--wrt", "X", "--steps").stdout.splitlines()
+    assert lines[0] == "f = logdet(X)" and lines[-1] == "df/dX = inv(X)'"
+    program = "A : symmetric(n); x'*A*y"
+    shown = run("diff", program, "--wrt", "A", "--structured").stdout
+    assert shown == "x*y' + y*x' - diag(x.*y)\n"
+
+
 def test_our_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that is not the user's is 70 and says so; --debug shows where."""
 
-    def broken(*arguments: object) -> None:
+    def broken(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr("tensorcalc.api.diff", broken)
@@ -208,7 +221,7 @@ def test_our_bug(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C is 130."""
 
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tensorcalc.api.diff", interrupted)

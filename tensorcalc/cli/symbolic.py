@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 NOTATIONS: dict[str, Callable[[Expr, str], str]] = {
     "text": lambda expression, layout: expression.to_text(layout=layout),
     "latex": lambda expression, layout: expression.to_latex(layout=layout),
+    "mathml": lambda expression, layout: expression.to_mathml(layout=layout),
     "index": lambda expression, layout: expression.to_index(),
     "einsum": lambda expression, layout: expression.to_einsum(),
     "numpy": lambda expression, layout: expression.to_code("numpy"),
 }
-WITH_LAYOUT = ("text", "latex", "json")
+WITH_LAYOUT = ("text", "latex", "mathml", "json")
 
 
 @click.command("diff")
@@ -51,6 +52,9 @@ WITH_LAYOUT = ("text", "latex", "json")
     show_default=True,
     help="The notation of the result.",
 )
+@click.option("--structured", is_flag=True, help="By the free parameters of declared structures.")
+@click.option("--differential", is_flag=True, help="The differential, in terms of dX.")
+@click.option("--steps", is_flag=True, help="The derivation, a line for each step.")
 @file_option
 @json_option
 @debug_option
@@ -60,6 +64,9 @@ def diff_command(
     order: int | None,
     layout: str,
     to: str,
+    structured: bool,
+    differential: bool,
+    steps: bool,
     file: Any,
     as_json: bool,
 ) -> None:
@@ -70,7 +77,7 @@ def diff_command(
       tensorcalc diff "log(det(X))" --wrt X --to latex
       tensorcalc diff -f model.tc --wrt w --order 2
     """
-    from tensorcalc.api import diff
+    from tensorcalc import api
 
     text, others = split_arguments(file, formula)
     if others:
@@ -80,7 +87,15 @@ def diff_command(
         raise click.UsageError(f"a layout is of matrix notation; --to {to} names its axes")
     names = orders(wrt, order)
     expression = parse_formula(text)
-    derivative = diff(expression, *names)
+    if steps:
+        if len(names) > 1:
+            raise click.UsageError("the steps are of one derivative")
+        click.echo(api.steps(expression, names[0]))
+        return
+    if differential:
+        derivative = api.differential(expression, *dict.fromkeys(names))
+    else:
+        derivative = api.diff(expression, *names, structured=structured)
     if to != "json":
         click.echo(NOTATIONS[to](derivative, layout))
         return
