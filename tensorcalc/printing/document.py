@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from xml.sax.saxutils import escape
 
 from tensorcalc import matrix_algebra as matrix
 from tensorcalc.dims import Dim
@@ -10,7 +11,7 @@ from tensorcalc.ir import Node, Variable
 from tensorcalc.layout import is_transposed, vectorized
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.matrix_sizes import say_sizes
-from tensorcalc.printing import einsum, latex, text
+from tensorcalc.printing import einsum, latex, mathml, text
 from tensorcalc.printing.index import LATEX, TEXT, IndexPrinter, IndexStyle
 from tensorcalc.properties import use_properties
 from tensorcalc.recognize import recognize
@@ -63,6 +64,32 @@ def to_latex(
         return lines[0]
     rows = " \\\\\n".join("& " + line for line in lines)
     return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
+
+
+def to_mathml(
+    node: Node,
+    variables: Mapping[str, Variable],
+    groups: tuple[int, ...],
+    layout: str,
+    *,
+    row: bool = False,
+) -> str:
+    """Presentation MathML; what has no matrix form stands in it as text."""
+    sizes = size_text(variables)
+    vectorized_node = vectorized(node, groups) if layout == "vec" and len(groups) > 1 else node
+    (shown,) = use_properties([vectorized_node])
+    found = recognize(shown, sizes, layout) if shown.rank <= 2 else None
+    if found is None or found.result is None or any(form is None for *_, form in found.helpers):
+        written = to_text(node, variables, groups, layout, row=row)
+        return mathml.document([f"<mtext>{escape(line)}</mtext>" for line in written.split("\n")])
+    lines = [
+        mathml.symbol(name, "matrix") + mathml.operator("=") + mathml.markup(form)
+        for name, _, form in found.helpers
+        if form is not None
+    ]
+    transposed = is_transposed(groups, layout) or row
+    result = matrix.transpose(found.result) if transposed else found.result
+    return mathml.document([*lines, mathml.markup(result)])
 
 
 def to_index(node: Node, variables: Mapping[str, Variable]) -> str:

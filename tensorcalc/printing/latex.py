@@ -83,8 +83,9 @@ def call(function: str, args: Sequence[str]) -> str:
         return FUNCTIONS[function].latex.format(*args)
     if function == "inv":
         return rf"\left({args[0]}\right)^{{-1}}" if len(args[0]) > 1 else rf"{args[0]}^{{-1}}"
-    template = CALLS.get(function, rf"\operatorname{{{{{function}}}}}\left({{0}}\right)")
-    return template.format(*args)
+    if function in CALLS:
+        return CALLS[function].format(*args)
+    return rf"\operatorname{{{function}}}\left({', '.join(args)}\right)"
 
 
 def _based(text: str) -> str:

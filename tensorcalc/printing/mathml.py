@@ -1,4 +1,4 @@
-"""Matrix expression -> presentation MathML, one `math` element."""
+"""Matrix expression -> presentation MathML."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ APPLY = "\u2061"  # function application, invisible
 COMPARE = {"lt": "&lt;", "le": "≤", "gt": "&gt;", "ge": "≥"}
 
 
-def to_mathml(x: Matrix) -> str:
-    """The expression as a ``math`` element."""
-    return document([render(x, STYLE)])
+def markup(x: Matrix) -> str:
+    """The expression as presentation markup."""
+    return render(x, STYLE)
 
 
 def document(lines: Sequence[str]) -> str:
@@ -104,9 +104,7 @@ def call(function: str, args: Sequence[str]) -> str:
         return f"<mover>{row(args[0])}{operator('¯')}</mover>"
     if function == "kron":
         return operator("⊗").join(fenced(arg) for arg in args)
-    return _mi(function) + operator(APPLY) + fenced(
-        operator(",").join(args)
-    )
+    return _mi(function) + operator(APPLY) + fenced(operator(",").join(args))
 
 
 def rows(table: Sequence[Sequence[str]]) -> str:

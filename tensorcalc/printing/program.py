@@ -31,7 +31,8 @@ def lines(
     texts: dict[Node, Text] = {}
     for node in postorder([root]):
         shown = spelling(node, [texts[operand] for operand in node.operands])
-        if node is not root and counts[node] > 1 and len(shown[0]) > MAX_REPEATED:
+        is_shared = node is not root and counts[node] > 1 and not node.counters
+        if is_shared and len(shown[0]) > MAX_REPEATED:
             name = next(names)
             definitions.append((name, shown[0]))
             shown = name, ATOM
