@@ -71,6 +71,24 @@ def accumulate(typingctx, total, x):
     return total(total, total), codegen
 
 
+def _extremum(name: str) -> Any:
+    """The larger or smaller of two floats, NaN if one is: a maximum so written vectorises."""
+
+    def typing(typingctx, total, x):
+        def codegen(context, builder, signature, args):
+            number = args[0].type
+            signature = ir.FunctionType(number, [number] * 2)
+            function = builder.module.declare_intrinsic(name, [number], signature)
+            return builder.call(function, args)
+
+        return total(total, total), codegen
+
+    return intrinsic(typing)
+
+
+larger = _extremum("llvm.maximum")
+smaller = _extremum("llvm.minimum")
+
 LOG2E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01  # ends in zeros: k times it is exact
 LN2_LOW = 1.90821492927058770002e-10

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from tensorcalc.kernels.blas import gemm
 from tensorcalc.kernels.elementwise import accumulate
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
@@ -152,3 +153,133 @@ def norm(a):
         y = float(x[i]) / scale
         total += y * y
     return scale * math.sqrt(total)
+
+
+@njit(**OPTIONS)
+def _multiply(a, b, out):
+    """Fill out (n, n) with the product of a and b, both (n, n) and not out."""
+    n = a.shape[0]
+    if n >= 8:
+        gemm(n, n, n, 1.0, a, 0, n, 1, b, 0, n, 1, 0.0, out, 0, n, 1)
+        return
+    for i in range(n):
+        for j in range(n):
+            out[i, j] = 0.0
+        for k in range(n):
+            factor = a[i, k]
+            for j in range(n):
+                out[i, j] += factor * b[k, j]
+
+
+@njit(**OPTIONS)
+def matrix_power(a, exponent, out):
+    """Fill out (n, n) with an integer power of a (n, n), by repeated squaring."""
+    if exponent != math.floor(exponent) or not math.isfinite(exponent):
+        raise ValueError("the exponent of a power of a matrix is no integer")
+    n = a.shape[0]
+    square = np.empty((n, n), np.float64)
+    if exponent < 0:
+        inv(a, square)
+    else:
+        square[:, :] = a
+    result = np.eye(n)
+    other = np.empty((n, n), np.float64)
+    count = int(abs(exponent))
+    while count > 0:
+        if count % 2 == 1:
+            _multiply(result, square, other)
+            result, other = other, result
+        count //= 2
+        if count > 0:
+            _multiply(square, square, other)
+            square, other = other, square
+    out[:, :] = result
+
+
+# numerator of the Padé approximation of degree 13, and the norm up to which it holds in float64:
+# Higham, "The scaling and squaring method for the matrix exponential revisited" (2005)
+PADE = (
+    64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0,
+    129060195264000.0, 10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0,
+    40840800.0, 960960.0, 16380.0, 182.0, 1.0,
+)  # fmt: skip
+PADE_NORM = 5.371920351148152
+
+
+@njit(**OPTIONS)
+def expm(a, out):
+    """Fill out (n, n) with the exponential of the matrix a (n, n); NaN if a is not finite."""
+    n = a.shape[0]
+    norm_1 = 0.0
+    for j in range(n):
+        total = 0.0
+        for i in range(n):
+            total += abs(float(a[i, j]))
+        norm_1 = total if total > norm_1 or total != total else norm_1
+    if not math.isfinite(norm_1):
+        out[:, :] = math.nan
+        return
+    squarings = 0
+    while norm_1 > PADE_NORM:
+        norm_1 /= 2.0
+        squarings += 1
+    x = np.empty((n, n), np.float64)
+    for i in range(n):
+        for j in range(n):
+            x[i, j] = a[i, j] * 2.0**-squarings
+    x2, x4, x6 = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    _multiply(x, x, x2)
+    _multiply(x2, x2, x4)
+    _multiply(x2, x4, x6)
+    low, high = np.empty_like(x), np.empty_like(x)
+    odd, even = np.empty_like(x), np.empty_like(x)
+    for parity in range(2):  # the even powers, then the odd ones over x
+        for i in range(n):
+            for j in range(n):
+                high[i, j] = (
+                    PADE[parity + 12] * x6[i, j]
+                    + PADE[parity + 10] * x4[i, j]
+                    + PADE[parity + 8] * x2[i, j]
+                )
+        _multiply(x6, high, low)
+        for i in range(n):
+            for j in range(n):
+                low[i, j] += (
+                    PADE[parity + 6] * x6[i, j]
+                    + PADE[parity + 4] * x4[i, j]
+                    + PADE[parity + 2] * x2[i, j]
+                    + (PADE[parity] if i == j else 0.0)
+                )
+        if parity == 0:
+            even[:, :] = low
+    _multiply(x, low, odd)
+    for i in range(n):
+        for j in range(n):
+            low[i, j], high[i, j] = even[i, j] - odd[i, j], even[i, j] + odd[i, j]
+    lu, pivots, _ = _lu(low)
+    _solve(lu, pivots, high)
+    for _ in range(squarings):
+        _multiply(high, high, low)
+        high, low = low, high
+    out[:, :] = high
+
+
+@njit(**OPTIONS)
+def _solve(lu, pivots, right):
+    """Replace right (n, m) by the solution of the equations with the factors of `_lu`."""
+    n, m = right.shape
+    for k in range(n):
+        p = pivots[k]
+        if p != k:
+            for j in range(m):
+                right[k, j], right[p, j] = right[p, j], right[k, j]
+    for i in range(n):
+        for k in range(i):
+            for j in range(m):
+                right[i, j] -= lu[i, k] * right[k, j]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            for j in range(m):
+                right[i, j] -= lu[i, k] * right[k, j]
+        for j in range(m):
+            right[i, j] /= lu[i, i]

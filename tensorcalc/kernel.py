@@ -7,7 +7,7 @@ text is new. Calls may come from many threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
@@ -18,21 +18,22 @@ import numpy as np
 from tensorcalc.binding import (
     FLOATS,
     Array,
-    all_dims,
     as_array,
     bind_sizes,
     check_names,
     check_nodes,
     common_dtype,
 )
-from tensorcalc.emit import emit
+from tensorcalc.emit.driver import drive
 from tensorcalc.emit.module import standalone
-from tensorcalc.emit.source import Source, source
-from tensorcalc.errors import TensorcalcError
+from tensorcalc.emit.source import source
+from tensorcalc.errors import DomainError, TensorcalcError
 from tensorcalc.interpret import evaluate
-from tensorcalc.ir import Node, Variable
+from tensorcalc.ir import MatrixFunction, Node, Variable, sizes_of
 from tensorcalc.plan import plan
-from tensorcalc.plan.program import Program, ProgramTooLongError
+from tensorcalc.plan.host import check_known
+from tensorcalc.plan.program import Host, Program, ProgramTooLongError
+from tensorcalc.plan.segments import segments
 from tensorcalc.plan.turn import reverse, turn
 from tensorcalc.traverse import postorder, variables as variables_of
 
@@ -68,8 +69,8 @@ class Entry:
     changes: tuple[tuple[int, Convert], ...]  # of which arguments, before the run
     finish: tuple[tuple[str, int, Convert | None], ...]  # name, place, and what comes after the run
     case: Case
-    program: Program | None
-    source: Source | None
+    program: Program | None  # None if all is interpreted …
+    reason: str = ""  # … and why
 
 
 def compile_nodes(
@@ -95,6 +96,7 @@ class Kernel:
         single: bool,
         formula: str = "",
     ) -> None:
+        check_known(outputs.values())
         self._outputs = dict(outputs)
         self._variables = {**variables, **variables_of(*outputs.values())}
         self._names = tuple(self._variables)
@@ -187,11 +189,15 @@ class Kernel:
         for k, value in enumerate(values):
             if value is None and self._names[k] in self._needed:
                 as_array(self._names[k], value)  # refused there
-        arrays = {k: as_array(self._names[k], values[k], MIN_TURNED) for k in given}
+        variables = list(self._variables.values())
+        arrays = {
+            k: as_array(self._names[k], values[k], MIN_TURNED, is_complex=variables[k].is_complex)
+            for k in given
+        }
         dtype = common_dtype([values[k] for k in given], arrays.values())
         result: list[Any] = [None] * len(values)
         for k, array in arrays.items():
-            result[k] = array.astype(dtype, copy=False)
+            result[k] = array if array.dtype.kind == "c" else array.astype(dtype, copy=False)
         return result
 
     def _prepare(self, values: Sequence[Any], turned: frozenset[str]) -> Entry:
@@ -199,12 +205,15 @@ class Kernel:
         given = {n: v for n, v in zip(self._names, values, strict=True) if v is not None}
         sizes = bind_sizes(self._variables, given)
         check_nodes(self._outputs.values(), sizes)
+        _check_not_empty(self._outputs.values(), sizes)
         dtype = SINGLE if any(value.dtype == SINGLE for value in given.values()) else DOUBLE
         return self._entry(Case(tuple(given), sizes, dtype, turned), compiled=True)
 
     def _entry(self, case: Case, *, compiled: bool) -> Entry:
         given = {name: self._variables[name] for name in case.given}
         outputs = self._outputs
+        if any(node.is_complex for node in postorder(outputs.values())):
+            return self._interpreted(case, "complex numbers")
         if case.turned:
             given = {n: reverse(v) if n in case.turned else v for n, v in given.items()}
             nodes = turn(list(outputs.values()), case.turned)
@@ -212,13 +221,8 @@ class Kernel:
         try:
             program = plan(outputs, case.sizes, given, case.dtype.itemsize)
         except ProgramTooLongError:
-            return self._interpreted(case)
-        if compiled:
-            text, run = emit(program, case.dtype.name)
-        else:
-            text, run = source(program, case.dtype.name), _never
-        if program.passed:
-            run = _with_memory(run, program, case.dtype)
+            return self._interpreted(case, "too long to compile")
+        run = drive(program, case.dtype, case.sizes) if compiled else _never
         names = [buffer.name for buffer in program.results]
         finish: list[tuple[str, int, Convert | None]] = []
         for k, (output, name) in enumerate(zip(outputs, program.outputs, strict=True)):
@@ -226,12 +230,13 @@ class Kernel:
             is_array = bool(program.results[place].extents)
             again = np.copy if name in program.outputs[:k] else None
             finish.append((output, place, again if is_array else case.dtype.type))
-        arguments = [str(buffer.variable) for buffer in program.arguments]
+        variables = [str(buffer.variable) for buffer in program.arguments]
+        arguments = [name for name in variables if name not in program.data]
         pick, changes = self._passing(arguments, case)
-        return Entry(run, pick, changes, tuple(finish), case, program, text)
+        return Entry(run, pick, changes, tuple(finish), case, program)
 
-    def _interpreted(self, case: Case) -> Entry:
-        """An entry that runs NumPy: for a formula that is too long to compile."""
+    def _interpreted(self, case: Case, reason: str) -> Entry:
+        """An entry that runs NumPy."""
         nodes = list(self._outputs.values())
 
         def run(*values: Any) -> tuple[Array, ...]:
@@ -239,11 +244,11 @@ class Kernel:
             return tuple(evaluate(nodes, arrays, case.sizes, case.dtype))
 
         finish = [
-            (name, k, None if node.rank else case.dtype.type)
+            (name, k, None if node.rank else _as_number)
             for k, (name, node) in enumerate(self._outputs.items())
         ]
         pick, changes = self._passing(case.given, replace(case, turned=frozenset()))
-        return Entry(run, pick, changes, tuple(finish), case, None, None)
+        return Entry(run, pick, changes, tuple(finish), case, None, reason)
 
     def _passing(
         self, arguments: Sequence[str], case: Case
@@ -254,7 +259,7 @@ class Kernel:
         changes: list[tuple[int, Convert]] = []
         for k, name in enumerate(arguments):
             if not self._variables[name].rank:
-                changes.append((k, number))
+                changes.append((k, complex if self._variables[name].is_complex else number))
             elif name in case.turned:
                 changes.append((k, np.transpose))
         everything = places == list(range(len(self._names)))
@@ -265,7 +270,7 @@ class Kernel:
         if self._last is not None:
             return self._last
         nodes = [*self._outputs.values(), *self._variables.values()]
-        dims = [dim for node in postorder(nodes) for dim in all_dims(node)]
+        dims = [dim for node in postorder(nodes) for dim in sizes_of(node)]
         sizes = {name: NOMINAL for dim in dims for name in dim.names}
         return self._entry(Case(self._names, sizes, DOUBLE), compiled=False)
 
@@ -273,23 +278,44 @@ class Kernel:
     def source(self) -> str:
         """The Python text of the kernel that the last call ran."""
         shown = self._shown()
-        return "# interpreted: too long to compile\n" if shown.source is None else shown.source.body
+        if shown.program is None:
+            return f"# interpreted: {shown.reason}\n"
+        parts = segments(shown.program)
+        dtype = shown.case.dtype.name
+        return "\n".join(
+            f"# {part.kind}\n" if isinstance(part, Host) else source(part, dtype).body
+            for part in parts
+        )
 
     @property
     def plan(self) -> str:
         """The steps of the last call, with their classes and costs."""
-        return str(self._shown().program or "interpreted: too long to compile")
+        shown = self._shown()
+        return str(shown.program or f"interpreted: {shown.reason}")
 
     def save(self, path: str | Path) -> None:
-        """Write a module with the last call's kernel that needs only NumPy, SciPy and Numba."""
+        """Write a module with the last call's kernel that needs only NumPy, SciPy and Numba.
+
+        Raises
+        ------
+        DomainError
+            If some of it is interpreted, or has array constants.
+        """
         case = replace(self._shown().case, turned=frozenset())
         entry = self._entry(case, compiled=False)
-        if entry.program is None:
-            raise TensorcalcError("the formula is too long to compile, so there is no module")
+        program = entry.program
+        if program is None:
+            raise DomainError(f"the formula is interpreted ({entry.reason}): there is no module")
+        for step in program.steps:
+            if isinstance(step, Host):
+                what = step.kind.removeprefix("host ")
+                raise DomainError(f"{what} has no compiled form, so there is no module")
+        if program.data:
+            raise DomainError("the formula has array constants, so there is no module")
         text = standalone(
-            source(entry.program, case.dtype.name, allocate=True),
+            source(program, case.dtype.name, allocate=True),
             self._formula,
-            [str(buffer.variable) for buffer in entry.program.arguments],
+            [str(buffer.variable) for buffer in program.arguments],
             {name: variable.dims for name, variable in self._variables.items()},
             [""] if self._single else list(self._outputs),
             [place for _, place, _ in entry.finish],
@@ -317,13 +343,14 @@ def _remember(entries: dict[tuple[object, ...], Entry], key: tuple[object, ...],
     entries[key] = e
 
 
-def _with_memory(
-    run: Callable[..., tuple[Any, ...]], program: Program, dtype: np.dtype[Any]
-) -> Callable[..., tuple[Any, ...]]:
-    """The function of the arguments alone: large buffers are allocated here, in large pages."""
-    makers = [(np.zeros if b.zero else np.empty, b.shape) for b in program.passed]
+def _as_number(result: Array) -> Any:
+    return result[()]
 
-    def with_memory(*arguments: Any) -> tuple[Any, ...]:
-        return run(*arguments, *[make(shape, dtype) for make, shape in makers])
 
-    return with_memory
+def _check_not_empty(roots: Iterable[Node], sizes: Mapping[str, int]) -> None:
+    """Refuse the largest or smallest of no entries."""
+    for node in postorder(roots):
+        if not isinstance(node, MatrixFunction) or node.function not in ("max", "min"):
+            continue
+        if not node.operands[0].dims[-1].value(sizes):
+            raise DomainError(f"{node.function} of no entries has no value")

@@ -24,7 +24,7 @@ def kernel_module(source: Source) -> str:
     lines = [
         '"""A kernel written by tensorcalc; its name is the digest of this text."""',
         f"# version {__version__}, helpers {helpers_digest()}",
-        "from numpy import empty, zeros",
+        "from numpy import empty, full, zeros",
         f"from numba import float64 as double, {source.dtype} as number, njit, types",
     ]
     for module in ORDER:
@@ -72,7 +72,7 @@ def standalone(
     }
     used = {where for where, _ in source.uses}
     if "linalg" in used:
-        used.add("elementwise")
+        used |= {"elementwise", "blas"}
     helpers = [_helper(module) for module in ORDER[1:] if module in used]
     docstring = '"""A kernel compiled by tensorcalc: call run(...) with arrays by name."""'
     parts = [
@@ -81,7 +81,7 @@ def standalone(
         "from math import "
         + ", ".join(sorted({n for w, n in source.uses if w == "math"} | {"inf"})),
         f"from numba import float64 as double, {source.dtype} as number, njit, types",
-        "from numpy import empty, zeros",
+        "from numpy import empty, full, zeros",
         f"FACTS = json.loads({json.dumps(json.dumps(facts))})",
         *helpers,
         decorator(source, "False") + "\n" + source.body,

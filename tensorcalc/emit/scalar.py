@@ -13,7 +13,9 @@ TEMPLATES: dict[str, str] = {
     "quotient": "{0} // {1}",
     "remainder": "{0} % {1}",
     "delta": "number(1.0) if {0} == {1} else number(0.0)",
-    "basis": "number(1.0) if {0} == {1} else number(0.0)",
+    "inside": "0 <= {0} < {1}",
+    "select": "{1} if {0} else {2}",
+    "range": "number({0} + {1})",
     "lt": "number(1.0) if {0} < {1} else number(0.0)",
     "le": "number(1.0) if {0} <= {1} else number(0.0)",
     "gt": "number(1.0) if {0} > {1} else number(0.0)",
@@ -35,7 +37,11 @@ MATH: dict[str, str] = {name: name for name in "sqrt sin cos tan sinh cosh erf".
     "arctan": "atan",
 }
 
+# how a loop joins one more value: the function of `kernels/elementwise.py`
+JOIN = {"add": "accumulate", "max": "larger", "min": "smaller"}
+
 # of `kernels/linalg.py`
 LINALG: dict[str, str] = {
     "inv": "inv", "det": "det", "logdet": "logdet", "norm2": "norm", "normF": "norm",
+    "power": "matrix_power", "expm": "expm",
 }  # fmt: skip

@@ -10,8 +10,10 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import prod
 
-from tensorcalc.emit.scalar import ELEMENTWISE, LINALG, MATH, TEMPLATES
+from tensorcalc.emit.scalar import ELEMENTWISE, JOIN, LINALG, MATH, TEMPLATES
 from tensorcalc.errors import LimitError
 from tensorcalc.plan.program import (
     Accumulate,
@@ -64,10 +66,9 @@ def source(program: Program, dtype: str, *, allocate: bool = False) -> Source:
 
 def allowed_names() -> frozenset[str]:
     """Every name that may stand in a kernel beside the program's own."""
-    functions = {*ELEMENTWISE.values(), *MATH.values(), *LINALG.values(), *BLAS.values()}
-    return frozenset(
-        functions | {"accumulate", "number", "empty", "zeros", "range", "abs", "kernel", "double"}
-    )
+    tables = (ELEMENTWISE, JOIN, MATH, LINALG, BLAS)
+    functions = {name for table in tables for name in table.values()}
+    return frozenset(functions | set("number double empty zeros full range abs kernel".split()))
 
 
 def check(text: str) -> None:
@@ -119,11 +120,13 @@ class _Writer:
 
     def allocation(self, buffer: Buffer) -> str:
         """Memory for a buffer; a buffer of rank 0 is a number and needs it only to add to."""
+        start = buffer.start
         if not buffer.extents:
-            return f"{buffer.name} = number(0.0)" if buffer.zero else ""
-        shape = ", ".join(buffer.extents)
-        function = "zeros" if buffer.zero else "empty"
-        return f"{buffer.name} = {function}(({shape},), number)"
+            return "" if start is None else f"{buffer.name} = number({self.literal(start)})"
+        shape = f"({', '.join(buffer.extents)},)"
+        if start:
+            return f"{buffer.name} = full({shape}, {self.literal(start)}, number)"
+        return f"{buffer.name} = {'empty' if start is None else 'zeros'}({shape}, number)"
 
     def step(self, step: Step) -> list[str]:
         """The lines of a step."""
@@ -134,6 +137,7 @@ class _Writer:
                 return self.around(step.loops, [self.blas(step)])
             case Call():
                 return self.around(step.loops, [self.call(step)])
+        raise AssertionError("a step on the host is no part of a kernel")
 
     def around(self, loops: Sequence[tuple[str, str]], lines: Iterable[str]) -> list[str]:
         """Lines inside loops."""
@@ -156,17 +160,18 @@ class _Writer:
         """One line."""
         match statement:
             case Load():
-                return f"{statement.target} = {self.access(statement.buffer, statement.index)}"
+                value = self.access(statement.buffer, statement.index)
+                if statement.guards:
+                    value = f"{value} if {' and '.join(statement.guards)} else number(0.0)"
+                return f"{statement.target} = {value}"
             case Store():
                 place = self.access(statement.buffer, statement.index)
-                if not statement.add:
+                if statement.operation is None:
                     return f"{place} = {statement.value}"
-                self.uses.add(("elementwise", "accumulate"))
-                return f"{place} = accumulate({place}, {statement.value})"
+                return f"{place} = {self.joined(statement.operation, place, statement.value)}"
             case Accumulate():
-                self.uses.add(("elementwise", "accumulate"))
-                name = statement.target
-                return f"{name} = accumulate({name}, {statement.value})"
+                target, value = statement.target, statement.value
+                return f"{target} = {self.joined(statement.operation, target, value)}"
             case Compute():
                 return f"{statement.target} = {self.compute(statement)}"
         raise AssertionError(f"no line for {statement!r}")
@@ -175,14 +180,21 @@ class _Writer:
         """An entry of a buffer; a number if it has no axes."""
         return f"{buffer}[{', '.join(map(str, index))}]" if index else buffer
 
+    def joined(self, operation: str, total: str, value: str) -> str:
+        """A sum, maximum … and one more value."""
+        if operation not in JOIN:
+            return TEMPLATES[operation].format(total, value)
+        self.uses.add(("elementwise", JOIN[operation]))
+        return f"{JOIN[operation]}({total}, {value})"
+
     def compute(self, statement: Compute) -> str:
         """The right side of an operation."""
         operation, arguments = statement.operation, statement.arguments
         if operation == "number":
             return f"number({self.literal(arguments[0])})"
-        if operation in ("delta", "basis"):
-            arguments = tuple([int(a) if isinstance(a, float) else a for a in arguments])
-        texts = [str(a) for a in arguments]
+        texts = [str(int(a)) if isinstance(a, int) else str(a) for a in arguments]
+        if operation == "permutation":
+            return self.permutation(texts)
         if operation in TEMPLATES:
             return TEMPLATES[operation].format(*texts)
         if operation in MATH:
@@ -194,6 +206,12 @@ class _Writer:
         else:
             raise LimitError(f"kernels have no function {operation}")
         return self.converted(f"{function}({', '.join(map(self.double, texts))})")
+
+    def permutation(self, indices: Sequence[str]) -> str:
+        """The sign of a permutation: a product of differences over that of the identity."""
+        pairs = [f"({b} - {a})" for a, b in combinations(indices, 2)]
+        scale = prod(b - a for a, b in combinations(range(len(indices)), 2))
+        return f"number({' * '.join(pairs) or '1'} // {scale})"
 
     def literal(self, value: object) -> str:
         """A float as text that reads back as the same float."""
@@ -240,7 +258,8 @@ class _Writer:
         function = LINALG[step.kind]
         self.uses.add(("linalg", function))
         index = tuple([i for i, _ in step.loops])
-        source, target = self.access(step.source, index), self.access(step.target, index)
+        given = ", ".join([self.access(buffer, index) for buffer in step.sources])
+        target = self.access(step.target, index)
         if step.scalar:
-            return f"{target} = {self.converted(f'{function}({source})')}"
-        return f"{function}({source}, {target})"
+            return f"{target} = {self.converted(f'{function}({given})')}"
+        return f"{function}({given}, {target})"

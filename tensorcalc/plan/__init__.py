@@ -1,8 +1,9 @@
 """IR and the number of every size in, a loop program out: order, classes, fusion, memory.
 
-`contract.py` orders contractions, `classify.py` names their class, `schedule.py` decides what is
-stored and fused, `nest.py` writes the loops, `memory.py` lets buffers share memory, `program.py` is
-the result.
+`host.py` puts aside what has no compiled form, `softmax.py` writes out `logsumexp`, `contract.py`
+orders contractions, `classify.py` names their class, `schedule.py` decides what is stored and
+fused, `nest.py` writes the loops, `memory.py` lets buffers share memory, `program.py` is the
+result.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from math import prod
 
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.errors import LimitError
-from tensorcalc.ir import Einsum, MatrixFunction, Node, Variable
+from tensorcalc.ir import Einsum, MatrixFunction, Node, Unknown, Variable
 from tensorcalc.plan.contract import split
+from tensorcalc.plan.host import Hosted, replace_hosted
 from tensorcalc.plan.memory import share
 from tensorcalc.plan.nest import Names, nest
 from tensorcalc.plan.program import (
@@ -23,6 +25,8 @@ from tensorcalc.plan.program import (
     Buffer,
     Call,
     Extent,
+    Host,
+    Nest,
     Program,
     ProgramTooLongError,
     Step,
@@ -30,6 +34,7 @@ from tensorcalc.plan.program import (
     statements,
 )
 from tensorcalc.plan.schedule import Cluster, Schedule, Task, schedule
+from tensorcalc.plan.softmax import replace_logsumexp
 from tensorcalc.traverse import variables
 
 MEMORY_SHARE = 0.8  # of the machine's memory that intermediates and results may take
@@ -47,9 +52,10 @@ def plan(
 
     `declared` are further variables whose shapes may tell sizes; `item` is the bytes of a number.
     """
-    roots = [_computed(node) for node in split(list(outputs.values()), sizes)]
+    known, hosted = replace_hosted(list(outputs.values()))
+    roots = [_computed(node) for node in split(replace_logsumexp(known, item), sizes)]
     order = schedule(roots, sizes)
-    return _Planner(roots, sizes, declared or {}, item).program(order)
+    return _Planner(roots, sizes, declared or {}, item, hosted).program(order)
 
 
 def _computed(node: Node) -> Node:
@@ -68,8 +74,9 @@ class _Planner:
         sizes: Mapping[str, int],
         declared: Mapping[str, Variable],
         item: int,
+        hosted: Hosted,
     ) -> None:
-        self.roots, self.sizes, self.item = list(roots), sizes, item
+        self.roots, self.sizes, self.item, self.hosted = list(roots), sizes, item, hosted
         self.variables = {**declared, **variables(*roots)}
         self.arguments: dict[str, Buffer] = {}
         self.extents: dict[Dim, Extent] = {}
@@ -86,20 +93,20 @@ class _Planner:
         for k, node in enumerate(temporaries):
             self.buffers[node] = f"t{k}"
         steps: list[Step] = []
-        zeros: set[Node] = set()
+        starts: dict[Node, float] = {}
         for cluster in order.clusters:
-            step, zero = self.step(cluster, order)
+            step, start = self.step(cluster, order)
             steps.append(step)
-            zeros |= zero
-        count = sum(
-            1 for step in steps if not isinstance(step, Blas | Call) for _ in statements(step.body)
-        )
+            starts |= start
+        count = sum(1 for step in steps if isinstance(step, Nest) for _ in statements(step.body))
         if count > MAX_STATEMENTS:
             raise ProgramTooLongError(
                 f"the kernel would have {count} statements, limit {MAX_STATEMENTS}"
             )
         nodes = [*temporaries, *results]
-        made = share([self.declare(n, n in zeros) for n in nodes], steps)
+        made = [self.declare(n, starts.get(n)) for n in nodes]
+        if not self.hosted.bodies:
+            made = share(made, steps)
         made = [self.sized(buffer, node) for buffer, node in zip(made, nodes, strict=True)]
         self.check_memory([n for n, b in zip(nodes, made, strict=True) if b.memory is None])
         return Program(
@@ -109,26 +116,31 @@ class _Planner:
             tuple(made[len(temporaries) :]),
             tuple([self.buffers[n] for n in self.roots]),
             tuple(steps),
+            self.hosted.data,
         )
 
-    def declare(self, node: Node, zero: bool) -> Buffer:
+    def declare(self, node: Node, start: float | None) -> Buffer:
         """The buffer of a stored node."""
         extents = tuple([self.extent(dim) for dim in node.dims])
-        return Buffer(self.buffers[node], extents, None, zero)
+        return Buffer(self.buffers[node], extents, None, start)
 
     def sized(self, buffer: Buffer, node: Node) -> Buffer:
         """The buffer, with its shape if the caller is to allocate it."""
+        if isinstance(node, Unknown):  # allocated by the host
+            return buffer
         if buffer.memory is not None or self.item * self.elements(node) < LARGE:
             return buffer
         return replace(buffer, shape=tuple([dim.value(self.sizes) for dim in node.dims]))
 
-    def step(self, cluster: Cluster, order: Schedule) -> tuple[Step, set[Node]]:
-        """One step of a cluster, and the nodes that must start as zeros."""
+    def step(self, cluster: Cluster, order: Schedule) -> tuple[Step, dict[Node, float]]:
+        """One step of a cluster, and what nodes must hold first that are accumulated into."""
         if cluster.is_nest:
             return nest(cluster, order, self.buffers, self.names, self.sizes)
         task = cluster.tasks[0]
         if isinstance(task.node, MatrixFunction):
-            return self.call(task.node), set()
+            return self.call(task.node), {}
+        if isinstance(task.node, Unknown):
+            return self.host(task.node), {}
         return self.blas(task)
 
     def buffer(self, node: Node) -> str:
@@ -159,17 +171,15 @@ class _Planner:
             if dim.product == (1, dim.names) and len(dim.names) == 1:
                 source, factors = self.source(dim)
             elif dim.product is None:
-                terms = [self.extent(Dim((term,))) for term in dim.terms]
-                found = Extent(f"n{len(self.extents)}", tuple(terms), is_sum=True)
-                self.extents[dim] = found
-                return found.name
+                factors = tuple([self.extent(Dim((term,))) for term in dim.terms])
             else:
                 number, names = dim.product
                 one = () if number == 1 and names else (number,)
                 factors = (*one, *[self.extent(Dim.of(name)) for name in names])
-            if dim in self.extents:
+            if dim in self.extents:  # entered for an argument that was met on the way
                 return self.extents[dim].name
-            found = Extent(f"n{len(self.extents)}", factors, *source)
+            is_sum = dim.product is None
+            found = Extent(f"n{len(self.extents)}", factors, *source, is_sum)
             self.extents[dim] = found
         return found.name
 
@@ -200,7 +210,7 @@ class _Planner:
         """The factors of a product of sizes."""
         return tuple([self.extent(dim) for dim in dims])
 
-    def blas(self, task: Task) -> tuple[Blas, set[Node]]:
+    def blas(self, task: Task) -> tuple[Blas, dict[Node, float]]:
         """The call of a contraction's class."""
         node, chosen = task.node, task.chosen
         if not isinstance(node, Einsum):
@@ -237,7 +247,7 @@ class _Planner:
             self.item * sum(self.elements(v[0]) for v in views),
             (self.buffer(node),),
         )
-        return step, {node} if summed_outside else set()
+        return step, {node: 0.0} if summed_outside else {}
 
     def call(self, node: MatrixFunction) -> Call:
         """The call of a function of whole matrices."""
@@ -252,13 +262,22 @@ class _Planner:
         return Call(
             node.function,
             loops,
-            self.buffer(operand),
+            tuple([self.buffer(given) for given in node.operands]),
             self.buffer(node),
             entry.result == 0,
             2 * elements * (largest if entry.rank == 2 else 1),
             self.item * (elements + self.elements(node)),
             (self.buffer(node),),
         )
+
+    def host(self, node: Unknown) -> Host:
+        """What the interpreter computes."""
+        body = self.hosted.bodies[node.name]
+        kind = body.function if isinstance(body, MatrixFunction) else "sum over integers"
+        entries = sum(self.elements(given) for given in (*node.operands, node))
+        sources = {f"${k}": self.buffer(given) for k, given in enumerate(node.operands)}
+        target = self.buffer(node)
+        return Host(f"host {kind}", body, sources, target, 0, self.item * entries, (target,))
 
     def elements(self, node: Node) -> int:
         """The number of entries of a node."""

@@ -22,6 +22,7 @@ from itertools import product
 from math import prod
 
 from tensorcalc.ir import Einsum, Labels, Node
+from tensorcalc.plan.indices import STRUCTURE
 
 # fewer multiplications than these per call are done faster by a loop nest in place (measured:
 # batched 5×5×5 takes 0.06 µs a product either way, 8×8×8 0.08 by GEMM and 0.15 by loops)
@@ -49,6 +50,8 @@ LOOP = Class("LOOP")
 def classify(node: Einsum, sizes: Mapping[str, int], is_array: Callable[[Node], bool]) -> Class:
     """The class of a contraction; `is_array` tells operands that lie in memory anyway."""
     if len(node.operands) != 2 or any(len(set(a)) != len(a) for a in node.labels):
+        return LOOP
+    if any(isinstance(operand, STRUCTURE) for operand in node.operands):
         return LOOP
     a, b = node.labels
     output = tuple(range(node.rank))

@@ -3,21 +3,25 @@
 opt_einsum gives the order. Intermediates are Einsum nodes like any other, built in one fixed form
 from their operands, so that equal intermediates of different outputs are one node and are computed
 once. Unit tensors, scalars and broadcasts are kept out of the contraction and multiplied last;
-a unit vector under a summed label is read as a fixed position. First half of `plan`.
+a unit vector under a summed label is read as a fixed position. A merged axis, or one that blocks
+stand on, is contracted by its parts: see `_take_apart`. First half of `plan`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from math import prod
 
 from tensorcalc.dims import Dim
 from tensorcalc.errors import LimitError
-from tensorcalc.ir import Add, Basis, Delta, Einsum, Labels, Map, MatrixFunction, Node, Size
+from tensorcalc.ir import Basis, Delta, Einsum, Labels, Merge, Node, Section, Size
+from tensorcalc.plan.nodes import with_operands
 from tensorcalc.traverse import fold, postorder
 
 Factor = tuple[Node, Labels]
+# contractions of two in their fixed form, as what they are computed: under the axes of that form
+Made = dict[Node, Factor]
 
 # how the order is searched, by number of operands: never the random searches of opt_einsum
 SEARCHES = ((12, "dp"), (30, "branch-1"), (10**6, "greedy"))
@@ -27,20 +31,13 @@ MAX_ELEMENTS = 2**40  # of an intermediate, before memory is even asked about
 
 def split(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
     """The same roots over contractions of at most two operands."""
-    made: set[Node] = set()
+    made: Made = {}
 
     def visit(node: Node, operands: tuple[Node, ...]) -> Node:
-        match node:
-            case Einsum():
-                factors = list(zip(operands, node.labels, strict=True))
-                return _contraction(node.rank, dict(enumerate(node.sizes)), factors, sizes, made)
-            case Add():
-                return Add.of(node.dims, node.coefficients, operands)
-            case Map():
-                return Map.of(node.function, operands)
-            case MatrixFunction():
-                return MatrixFunction.of(node.function, node.dims, operands)
-        return node
+        if isinstance(node, Einsum):
+            factors = list(zip(operands, node.labels, strict=True))
+            return _contraction(node.rank, dict(enumerate(node.sizes)), factors, sizes, made)
+        return with_operands(node, operands)
 
     # the small contractions of inputs first: what they make, the larger ones can use
     small = [n for n in postorder(roots) if isinstance(n, Einsum) and not _computed(n)]
@@ -52,23 +49,6 @@ def split(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
 
 def _computed(node: Node) -> bool:
     return any(operand.operands for operand in node.operands)
-
-
-def fixed_positions(node: Einsum) -> dict[int, int]:
-    """Summed labels that a unit vector fixes, with their positions."""
-    return {
-        labels[0]: operand.position
-        for operand, labels in zip(node.operands, node.labels, strict=True)
-        if isinstance(operand, Basis) and labels[0] >= node.rank
-    }
-
-
-def reduced_labels(node: Node) -> list[int]:
-    """The labels that computing the node loops over and sums."""
-    if not isinstance(node, Einsum):
-        return []
-    fixed = fixed_positions(node)
-    return [label for label in range(node.rank, len(node.sizes)) if label not in fixed]
 
 
 def is_view(node: Node) -> bool:
@@ -104,31 +84,125 @@ def _contraction(
     live: dict[int, Dim],
     factors: Sequence[Factor],
     sizes: Mapping[str, int],
-    made: set[Node],
+    made: Made,
 ) -> Node:
     """One Einsum as a core contraction times what stays outside of it."""
-    covered = {label for _, labels in factors for label in labels}
     factors = [_through_view(*factor) for factor in factors]
-    factors += [(Size.of(live[a]), ()) for a in live if a >= rank and a not in covered]
-    outer = [f for f in factors if not f[1] or isinstance(f[0], Delta)]
+    kept = set(range(rank))
+    factors, outer = _take_apart(factors, live, kept, sizes, made)
+    covered = kept.union(*[labels for _, labels in factors])
+    factors += [(Size.of(dim), ()) for label, dim in live.items() if label not in covered]
+    outer += [f for f in factors if not f[1] or isinstance(f[0], Delta)]
     core = [f for f in factors if f[1] and not isinstance(f[0], Delta | Basis)]
     for unit, (label,) in [(f[0], f[1]) for f in factors if isinstance(f[0], Basis)]:
         core = [_at_position(f, unit, label, live) if label in f[1] else f for f in core]
         outer += [f for f in core if not f[1]]
         core = [f for f in core if f[1]]
-        if label < rank:
+        if label in kept:
             outer.append((unit, (label,)))
     axes = tuple(range(rank))
     present = {a for _, labels in core for a in labels}
-    if all(a < rank for a in present):
-        return build(axes, live, [*core, *outer])
-    inner = tuple([a for a in axes if a in present])
+    if present <= kept:
+        return _assembled(axes, live, core, outer)
+    inner = tuple(sorted(present & kept))
     last = inner if not outer and inner == axes else None
-    core = [_reduce_alone(k, core, rank, live) for k in range(len(core))]
-    contracted = _pairwise(core, rank, live, sizes, last, made)
+    core = [_reduce_alone(k, core, kept, live) for k in range(len(core))]
+    contracted = _pairwise(core, kept, live, sizes, last, made)
     if last is not None and contracted[1] == axes:
         return contracted[0]
-    return build(axes, live, [contracted, *outer])
+    return _assembled(axes, live, [contracted], outer)
+
+
+def _take_apart(
+    factors: list[Factor],
+    live: dict[int, Dim],
+    kept: set[int],
+    sizes: Mapping[str, int],
+    made: Made,
+) -> tuple[list[Factor], list[Factor]]:
+    """The other factors under the parts of merged and sectioned axes, and what puts these together.
+
+    ``vec(A)`` is a merging of A's axes, and a vector times it a reshaped one: so no factor has
+    both. `kept` are the labels that the core contraction keeps; their parts enter it.
+    """
+    outer: list[Factor] = []
+    while (place := _next_structure(factors)) is not None:
+        whole, *parts = place[1]
+        rest = [factor for factor in factors if factor is not place]
+        for other in [f for f in rest if isinstance(f[0], Merge | Section) and f[1][0] == whole]:
+            rest = _put_together(other, rest, live, {*kept, *parts}, sizes, made)
+        left = (Delta, Basis) if whole in kept else ()
+        factors = [
+            _under_parts(f, place, live) if whole in f[1] and not isinstance(f[0], left) else f
+            for f in rest
+        ]
+        if whole in kept:
+            outer.append(place)
+            kept |= set(parts)
+        else:
+            del live[whole]
+    return factors, outer
+
+
+def _next_structure(factors: Sequence[Factor]) -> Factor | None:
+    """A factor of structure whose whole is no part of another; None if no axis is left whole."""
+    found = [f for f in factors if isinstance(f[0], Merge | Section) and f[1][0] not in f[1][1:]]
+    inner = {part for _, labels in found for part in labels[1:]}
+    return next((f for f in found if f[1][0] not in inner), None)
+
+
+def _put_together(
+    place: Factor,
+    factors: list[Factor],
+    live: dict[int, Dim],
+    kept: Collection[int],
+    sizes: Mapping[str, int],
+    made: Made,
+) -> list[Factor]:
+    """The factors, where those under the parts of an axis are contracted to one under the whole."""
+    whole, *parts = place[1]
+    inside = [f for f in factors if f is not place and not {*parts}.isdisjoint(f[1])]
+    rest = [f for f in factors if f is not place and f not in inside]
+    needed = {*kept, whole, *[label for _, labels in rest for label in labels]}
+    if not needed.isdisjoint(parts):
+        return factors
+    labels = list(dict.fromkeys(label for _, own in inside for label in own))
+    axes = [label for label in labels if label in needed or label in parts]
+    number = {label: k for k, label in enumerate(dict.fromkeys((*axes, *labels)))}
+    inner = _contraction(
+        len(axes),
+        {k: live[label] for label, k in number.items()},
+        [(node, tuple([number[label] for label in own])) for node, own in inside],
+        sizes,
+        made,
+    )
+    left = (whole, *[label for label in axes if label in needed and label != whole])
+    joined = build(left, live, [(inner, tuple(axes)), place])
+    for label in {*labels, *parts} - needed:
+        del live[label]
+    return [*rest, (joined, left)]
+
+
+def _under_parts(factor: Factor, place: Factor, live: Mapping[int, Dim]) -> Factor:
+    """The factor with an axis taken apart, or cut out of it."""
+    whole, *parts = place[1]
+    labels = [b for a in factor[1] for b in (parts if a == whole else [a])]
+    rest = tuple(dict.fromkeys(labels))
+    return build(rest, live, [factor, place]), rest
+
+
+def _assembled(
+    axes: Labels, live: Mapping[int, Dim], core: Sequence[Factor], outer: Sequence[Factor]
+) -> Node:
+    """The product of the core and what stays outside; axes are merged before they are placed."""
+    merges = [f for f in outer if isinstance(f[0], Merge) and f[1][0] not in axes]
+    rest = [f for f in outer if f not in merges]
+    parts = {part for _, labels in merges for part in labels[1:]}
+    if merges and parts.isdisjoint({*axes}.union(*[labels for _, labels in rest])):
+        labels = [label for _, own in (*merges, *core) for label in own if label not in parts]
+        whole = tuple(dict.fromkeys(labels))
+        core, outer = [(build(whole, live, [*core, *merges]), whole)], rest
+    return build(axes, live, [*core, *outer])
 
 
 def _through_view(node: Node, labels: Labels) -> Factor:
@@ -145,11 +219,13 @@ def _at_position(factor: Factor, unit: Node, label: int, live: Mapping[int, Dim]
     return build(rest, live, [factor, (unit, (label,))]), rest
 
 
-def _reduce_alone(k: int, core: Sequence[Factor], rank: int, live: Mapping[int, Dim]) -> Factor:
+def _reduce_alone(
+    k: int, core: Sequence[Factor], axes: Collection[int], live: Mapping[int, Dim]
+) -> Factor:
     """A factor summed over the labels that only it has, and with each label once."""
     node, labels = core[k]
     elsewhere = {a for j, (_, other) in enumerate(core) if j != k for a in other}
-    kept = tuple(dict.fromkeys(a for a in labels if a < rank or a in elsewhere))
+    kept = tuple(dict.fromkeys(a for a in labels if a in axes or a in elsewhere))
     if len(core) == 1:
         kept = tuple(sorted(kept))
     return (node, labels) if kept == labels else (build(kept, live, [core[k]]), kept)
@@ -157,11 +233,11 @@ def _reduce_alone(k: int, core: Sequence[Factor], rank: int, live: Mapping[int, 
 
 def _pairwise(
     core: Sequence[Factor],
-    rank: int,
+    axes: Collection[int],
     live: Mapping[int, Dim],
     sizes: Mapping[str, int],
     last: Labels | None,
-    made: set[Node],
+    made: Made,
 ) -> Factor:
     """The contraction of all factors, two at a time; the last step has the axes `last`.
 
@@ -169,48 +245,53 @@ def _pairwise(
     """
     factors = list(core)
     extents = {a: max(1, live[a].value(sizes)) for _, labels in core for a in labels}
-    steps, cost = _path(factors, rank, extents)
+    steps, cost = _path(factors, axes, extents)
     if made and 2 < len(factors) <= MAX_REUSE:
         for pair in combinations(range(len(factors)), 2):
-            rest, joined = _join(factors, pair, rank, live, None)
+            rest, joined = _join(factors, pair, axes, live)
             if joined[0] in made:
-                later, lower = _path([*rest, joined], rank, extents)
+                later, lower = _path([*rest, joined], axes, extents)
                 if lower < cost:
                     steps, cost = [pair, *later], lower
     for pair in steps:
-        rest, joined = _join(factors, pair, rank, live, last)
-        made.add(joined[0])
-        factors = [*rest, joined]
+        rest, (fixed, labels) = _join(factors, pair, axes, live)
+        if fixed not in made:
+            made[fixed] = fixed, tuple(range(fixed.rank))
+            if not rest and last is not None and isinstance(fixed, Einsum):
+                order = tuple([labels.index(label) for label in last])
+                made[fixed] = _turned(fixed, order), order
+        node, order = made[fixed]
+        factors = [*rest, (node, tuple([labels[k] for k in order]))]
     return factors[0]
 
 
+def _turned(node: Einsum, order: Labels) -> Node:
+    """A contraction with its axes in another order."""
+    live = dict(enumerate(node.sizes))
+    return build(order, live, list(zip(node.operands, node.labels, strict=True)))
+
+
 def _join(
-    factors: Sequence[Factor],
-    pair: Sequence[int],
-    rank: int,
-    live: Mapping[int, Dim],
-    last: Labels | None,
+    factors: Sequence[Factor], pair: Sequence[int], axes: Collection[int], live: Mapping[int, Dim]
 ) -> tuple[list[Factor], Factor]:
     """The factors that remain, and the contraction of two of them."""
     chosen = sorted([factors[k] for k in pair], key=lambda factor: factor[0].key)
     rest = [factor for k, factor in enumerate(factors) if k not in pair]
-    needed = {a for _, labels in rest for a in labels} | set(range(rank))
+    needed = {a for _, labels in rest for a in labels} | set(axes)
     first, second = chosen[0][1], chosen[-1][1]
     shared = [a for a in first if a in second and a in needed]
     output = [a for a in dict.fromkeys((*shared, *first, *second)) if a in needed]
-    if not rest and last is not None:
-        output = list(last)
     return rest, (build(output, live, chosen), tuple(output))
 
 
 def _path(
-    factors: Sequence[Factor], rank: int, extents: Mapping[int, int]
+    factors: Sequence[Factor], axes: Collection[int], extents: Mapping[int, int]
 ) -> tuple[list[tuple[int, int]], int]:
     """Which two factors to contract next (each result goes to the end), and the cost of all."""
     if len(factors) < 2:
         return [], 0
     inputs = [frozenset(labels) for _, labels in factors]
-    output = frozenset(a for labels in inputs for a in labels if a < rank)
+    output = frozenset(a for labels in inputs for a in labels if a in axes)
     steps: list[tuple[int, int]] = [(0, 1)]
     if len(factors) > 2:
         from opt_einsum import paths

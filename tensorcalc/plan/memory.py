@@ -13,6 +13,7 @@ from tensorcalc.plan.program import (
     Blas,
     Buffer,
     Call,
+    Host,
     Load,
     Nest,
     Step,
@@ -26,7 +27,7 @@ def share(buffers: Sequence[Buffer], steps: Sequence[Step]) -> list[Buffer]:
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     for k, step in enumerate(steps):
-        for name in _touched(step):
+        for name in touched(step):
             first.setdefault(name, k)
             last[name] = k
     for buffer in buffers:
@@ -37,7 +38,7 @@ def share(buffers: Sequence[Buffer], steps: Sequence[Step]) -> list[Buffer]:
     made = {}
     for buffer in sorted(buffers, key=lambda b: first.get(b.name, 0)):
         memory = None
-        if buffer.extents and not buffer.zero and buffer.name in first:
+        if buffer.extents and buffer.start is None and buffer.name in first:
             for place, other in free.items():
                 if other.extents == buffer.extents and _may_follow(
                     buffer.name, first[buffer.name], other.name, last[other.name], steps
@@ -67,14 +68,14 @@ def _is_pointwise(step: Nest, name: str, other: str) -> bool:
     return (
         isinstance(write, Store)
         and write.buffer == name
-        and not write.add
+        and write.operation is None
         and all(isinstance(s, Load) and s.buffer == other for s in reads)
         and {s.index for s in reads} == {write.index}
         and len(set(write.index)) == len(write.index)
     )
 
 
-def _touched(step: Step) -> list[str]:
+def touched(step: Step) -> list[str]:
     """The buffers that a step reads or writes."""
     match step:
         case Nest():
@@ -82,4 +83,6 @@ def _touched(step: Step) -> list[str]:
         case Blas():
             return [view.buffer for view in step.views]
         case Call():
-            return [step.source, step.target]
+            return [*step.sources, step.target]
+        case Host():
+            return [*step.sources.values(), step.target]

@@ -1,8 +1,8 @@
 """A cluster of tasks in, the statements of one loop nest out.
 
 Every operation stands in the outermost loop where its indices are known. Loops are ordered so that
-memory is walked with short strides inside. A sum whose summed loops are the inner ones is kept in
-a number; else it is added up in its buffer. Used by `plan`.
+memory is walked with short strides inside. A sum (or maximum …) whose summed loops are the inner
+ones is kept in a number; else it is added up in its buffer. Used by `plan`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from math import prod
 
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Node, Variable
+from tensorcalc.plan.indices import Point, loops_in, moved
 from tensorcalc.plan.program import (
     Accumulate,
     Argument,
@@ -24,7 +25,7 @@ from tensorcalc.plan.program import (
     Store,
 )
 from tensorcalc.plan.schedule import Cluster, Schedule
-from tensorcalc.plan.values import Key, Point, Values
+from tensorcalc.plan.values import Key, Values, arguments
 
 MAX_DEPTH = 14  # nested loops; more are run as one
 
@@ -50,19 +51,21 @@ def nest(
     stored: Collection[Node],
     names: Names,
     sizes: Mapping[str, int],
-) -> tuple[Nest, set[Node]]:
-    """The nest of a cluster, and the nodes that must start as zeros.
+) -> tuple[Nest, dict[Node, float]]:
+    """The nest of a cluster, and what nodes must hold first that are accumulated into.
 
     `stored` are the nodes with a buffer: what only this cluster reads is never written.
     """
     table = Values(_Stored(plan))
     results: list[int] = []
+    targets: list[tuple[int | tuple[int], ...]] = []
     for task, point in zip(cluster.tasks, cluster.points, strict=True):
-        rank = task.node.rank
+        place = tuple([moved(k, point) for k in task.loops.target])
         result = table.define(task.node, point)
-        if rank == len(point):
-            table.known[task.node, point] = result
+        if not task.loops.reduced:
+            table.known[task.node, place] = result
         results.append(result)
+        targets.append(tuple([table.index(k) for k in place]))
     extents = [dim.value(sizes) for dim in cluster.space]
     order = _order(cluster, table.entries, extents)
     level = {label: k + 1 for k, label in enumerate(order)}
@@ -70,58 +73,64 @@ def nest(
     depth = len(order)
     before: list[list[Statement]] = [[] for _ in range(depth + 1)]
     after: list[list[Statement]] = [[] for _ in range(depth + 1)]
-
-    def at(point: Point) -> tuple[Index, ...]:
-        return tuple([index[k] if k >= 0 else ~k for k in point])
-
-    used = _used(table.entries, results)
     value: dict[int, str] = {}
+
+    def name(argument: int | tuple[int]) -> Index:
+        if isinstance(argument, tuple):
+            return value[argument[0]]
+        return index[argument] if argument >= 0 else ~argument
+
+    places = [a[0] for target in targets for a in target if isinstance(a, tuple)]
+    used = _used(table.entries, [*results, *places])
     for k, key in enumerate(table.entries):
         if k not in used:
             continue
         here = before[max((level[a] for a in table.loops[k]), default=0)]
         value[k] = names.fresh()
-        here.append(_statement(key, value[k], value, at, names))
-    zeros: set[Node] = set()
-    for task, point, result in zip(cluster.tasks, cluster.points, results, strict=True):
-        rank = task.node.rank
-        if rank == len(point):
+        here.append(_statement(key, value[k], name, names))
+    starts: dict[Node, float] = {}
+    tasks = zip(cluster.tasks, cluster.points, targets, results, strict=True)
+    for task, point, indices, result in tasks:
+        loops, total = task.loops, value[result]
+        target = tuple([name(a) for a in indices])
+        if not loops.reduced:
             if task.node in stored:
-                before[depth].append(Store(names.buffer(task.node), at(point), value[result]))
+                before[depth].append(Store(names.buffer(task.node), target, total))
             continue
-        inner = max((level[label] for label in point[:rank]), default=0)
-        add = any(level[label] <= inner for label in point[rank:])
-        target, total = at(point[:rank]), value[result]
+        kept = [level[label] for k, label in enumerate(point) if k not in loops.reduced]
+        inner = max(kept, default=0)
+        operation = None
+        if depth > MAX_DEPTH or any(level[point[k]] <= inner for k in loops.reduced):
+            operation = loops.operation
+            starts[task.node] = loops.start
         if depth > MAX_DEPTH:
-            inner, add = depth, True
-        if add:
-            zeros.add(task.node)
+            inner = depth
         if inner == depth:
-            before[depth].append(Store(names.buffer(task.node), target, total, add))
+            before[depth].append(Store(names.buffer(task.node), target, total, operation))
             continue
         sum_name = names.fresh()
-        before[inner].append(Compute(sum_name, "number", (0.0,)))
-        before[depth].append(Accumulate(sum_name, total))
-        after[inner].append(Store(names.buffer(task.node), target, sum_name, add))
+        before[inner].append(Compute(sum_name, "number", (loops.start,)))
+        before[depth].append(Accumulate(sum_name, total, loops.operation))
+        after[inner].append(Store(names.buffer(task.node), target, sum_name, operation))
     if depth > MAX_DEPTH:
         body = _merged(before, [(index[k], cluster.space[k]) for k in order], names)
     else:
-        loops = [(index[k], names.extent(cluster.space[k])) for k in order]
-        body = _loops(before, after, loops)
+        around = [(index[k], names.extent(cluster.space[k])) for k in order]
+        body = _loops(before, after, around)
     work = sum(
         prod(extents[label] for label in table.loops[k])
         for k in used
         if table.entries[k][0] not in ("load", "number", "size")
-    ) + sum(prod(extents) for task in cluster.tasks if len(task.space) > task.node.rank)
+    ) + sum(prod(extents) for task in cluster.tasks if task.loops.reduced)
     touched = {task.node for task in cluster.tasks if task.node in stored}
     for k in used:
         key = table.entries[k]
         if key[0] == "load" and isinstance(key[1], Node):
             touched.add(key[1])
-    moved = sum(prod(dim.value(sizes) for dim in node.dims) for node in touched)
+    entries = sum(prod(dim.value(sizes) for dim in node.dims) for node in touched)
     outputs = tuple([names.buffer(t.node) for t in cluster.tasks if t.node in stored])
     kind = "LOOP" if depth else "SCALAR"
-    return Nest(kind, tuple(body), work, moved * names.item, outputs), zeros
+    return Nest(kind, tuple(body), work, entries * names.item, outputs), starts
 
 
 class _Stored:
@@ -138,48 +147,47 @@ def _used(entries: Sequence[Key], results: Sequence[int]) -> set[int]:
     """Entries that some result needs."""
     used = set(results)
     for k in range(len(entries) - 1, -1, -1):
-        if k in used and entries[k][0] != "load":
-            used.update(a[0] for a in entries[k][1:] if isinstance(a, tuple))
+        if k in used:
+            used.update(a[0] for a in arguments(entries[k]) if isinstance(a, tuple))
     return used
 
 
 def _statement(
-    key: Key,
-    target: str,
-    value: Mapping[int, str],
-    at: Callable[[Point], tuple[Index, ...]],
-    names: Names,
+    key: Key, target: str, name: Callable[[int | tuple[int]], Index], names: Names
 ) -> Statement:
     if key[0] == "load":
-        return Load(target, names.buffer(key[1]), at(key[2]))  # type: ignore[arg-type]
-    arguments: list[Argument] = []
+        _, node, _, indices, guards = key
+        where = tuple([name(a) for a in indices])  # type: ignore[attr-defined]
+        conditions = tuple([str(name(a)) for a in guards])  # type: ignore[attr-defined]
+        return Load(target, names.buffer(node), where, conditions)  # type: ignore[arg-type]
+    given: list[Argument] = []
     for a in key[1:]:
-        if isinstance(a, tuple):
-            arguments.append(value[a[0]])
-        elif isinstance(a, Dim):
-            arguments.append(names.extent(a))
-        elif isinstance(a, float):
-            arguments.append(a)
-        elif isinstance(a, int):
-            index = at((a,))[0]
-            arguments.append(index if isinstance(index, str) else float(index))
-    return Compute(target, str(key[0]), tuple(arguments))
+        match a:
+            case Dim():
+                given.append(names.extent(a))
+            case float():
+                given.append(a)
+            case int() | tuple():
+                given.append(name(a))
+    return Compute(target, str(key[0]), tuple(given))
 
 
 def _order(cluster: Cluster, entries: Sequence[Key], extents: Sequence[int]) -> list[int]:
     """The loops, outermost first: those that stride far through memory go outside."""
     strides = dict.fromkeys(range(len(extents)), 0)
-    written = zip(cluster.tasks, cluster.points, strict=True)
-    points = [point[: task.node.rank] for task, point in written]
+    points: list[Point] = [
+        tuple([moved(k, point) for k in task.loops.target])
+        for task, point in zip(cluster.tasks, cluster.points, strict=True)
+    ]
     points += [key[2] for key in entries if key[0] == "load"]  # type: ignore[misc]
     for point in points:
         stride = 1
-        for label in reversed(point):
-            if label >= 0:
+        for index in reversed(point):
+            inside = set(loops_in(index))
+            for label in inside:
                 strides[label] += stride
-                stride *= extents[label]
-            else:  # a fixed position: only that its axis is longer than 1 matters
-                stride *= 2
+            # of a fixed position only that its axis is longer than 1 matters
+            stride *= prod(extents[label] for label in inside) if inside else 2
     return sorted(strides, key=lambda label: (-strides[label], label))
 
 

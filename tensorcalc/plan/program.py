@@ -2,15 +2,17 @@
 
 Names are closed: ``a0`` arguments, ``o0`` outputs, ``t0`` temporaries (of rank 0: plain numbers),
 ``n0`` extents, ``i0`` loop indices, ``v0`` values. An access is a buffer name and one index per
-axis: a loop index name, or a position. Every buffer is C-contiguous.
+axis: the name of a loop index or of a computed one, or a position. Every buffer is C-contiguous.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tensorcalc.errors import LimitError
+from tensorcalc.ir import Node
 
 
 class ProgramTooLongError(LimitError):
@@ -18,7 +20,7 @@ class ProgramTooLongError(LimitError):
 
 
 Index = str | int
-Argument = str | float  # a value, extent or index name; or a number
+Argument = str | float | int  # a value, extent or index name; a number; a position
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Buffer:
     name: str
     extents: tuple[str, ...]
     variable: str | None = None  # whose value an argument is
-    zero: bool = False  # starts as zeros, because it is accumulated into
+    start: float | None = None  # what it holds first, because it is accumulated into
     memory: str | None = None  # the buffer whose memory it takes over
     shape: tuple[int, ...] = ()  # of a large one, which the caller allocates
 
@@ -46,11 +48,12 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """``target = buffer[index]``."""
+    """``target = buffer[index]``; 0 where a guard does not hold."""
 
     target: str
     buffer: str
     index: tuple[Index, ...]
+    guards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +67,21 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class Accumulate:
-    """``target = target + value``, in an order of the compiler's choice."""
+    """``target = operation(target, value)``; sums are in an order of the compiler's choice."""
 
     target: str
     value: str
+    operation: str = "add"
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """``buffer[index] = value``, or ``+=``; a buffer of rank 0 is a plain number."""
+    """``buffer[index] = value``, or `operation` of both; a buffer of rank 0 is a plain number."""
 
     buffer: str
     index: tuple[Index, ...]
     value: str
-    add: bool = False
+    operation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +140,12 @@ class Blas:
 class Call:
     """A step that calls a function of `kernels/linalg.py` for every point of `loops`.
 
-    `source` and `target` are buffers; the loop indices are their leading axes.
+    `sources` and `target` are buffers; the loop indices are their leading axes.
     """
 
     kind: str
     loops: tuple[tuple[str, str], ...]
-    source: str
+    sources: tuple[str, ...]
     target: str
     scalar: bool  # whether the function's value is a number
     flops: int
@@ -149,12 +153,28 @@ class Call:
     outputs: tuple[str, ...]
 
 
-Step = Nest | Blas | Call
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A step that the interpreter does: `body` with the buffers `sources` by variables' names."""
+
+    kind: str
+    body: Node
+    sources: Mapping[str, str]
+    target: str
+    flops: int
+    bytes: int
+    outputs: tuple[str, ...]
+
+
+Step = Nest | Blas | Call | Host
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Straight-line steps over buffers. `outputs` are buffer names in the order of the outputs."""
+    """Straight-line steps over buffers. `outputs` are buffer names in the order of the outputs.
+
+    `data` are values of arguments that are none of the user's.
+    """
 
     arguments: tuple[Buffer, ...]
     extents: tuple[Extent, ...]
@@ -162,6 +182,7 @@ class Program:
     results: tuple[Buffer, ...]
     outputs: tuple[str, ...]
     steps: tuple[Step, ...]
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def passed(self) -> tuple[Buffer, ...]:

@@ -13,26 +13,56 @@ from dataclasses import dataclass, field
 from itertools import islice, permutations
 
 from tensorcalc.dims import Dim
-from tensorcalc.ir import Basis, Constant, Delta, Einsum, Map, MatrixFunction, Node, Size, Variable
+from tensorcalc.ir import (
+    Basis,
+    Constant,
+    Delta,
+    Einsum,
+    LeviCivita,
+    Map,
+    MatrixFunction,
+    Merge,
+    Node,
+    Range,
+    Section,
+    Size,
+    Unknown,
+    Variable,
+)
 from tensorcalc.plan.classify import LOOP, Class, classify
-from tensorcalc.plan.contract import fixed_positions, is_view, reduced_labels
-from tensorcalc.plan.values import Point, Values
+from tensorcalc.plan.contract import is_view
+from tensorcalc.plan.indices import (
+    STRUCTURE,
+    Loops,
+    Point,
+    is_merged,
+    is_reduction,
+    loops,
+    moved,
+    reduced_labels,
+)
+from tensorcalc.plan.values import Values
 from tensorcalc.traverse import postorder
 
 COSTLY = 8  # operations: what costs less is computed again rather than stored
 CALL = 10  # operations a function of the table counts for
 CHEAP_MAPS = frozenset("abs sign relu max min lt le gt ge where".split())
-LEAVES = (Variable, Constant, Size, Delta, Basis)
+LEAVES = (Variable, Constant, Size, Delta, Basis, LeviCivita, Merge, Section, Range)
 MAX_ALIGNMENTS = 24  # ways to match the loops of two tasks that are tried
 
 
 @dataclass(slots=True)
 class Task:
-    """A stored node and its loops: the axes of the node, then its summed labels."""
+    """A stored node and its loops."""
 
     node: Node
-    space: tuple[Dim, ...]
+    loops: Loops
     chosen: Class = LOOP
+
+    @property
+    def space(self) -> tuple[Dim, ...]:
+        """The size of every loop."""
+        return self.loops.dims
 
 
 @dataclass(slots=True)
@@ -41,7 +71,7 @@ class Cluster:
 
     space: tuple[Dim, ...]
     tasks: list[Task] = field(default_factory=list)
-    points: list[Point] = field(default_factory=list)
+    points: list[tuple[int, ...]] = field(default_factory=list)
     loads: set[tuple[Node, Point]] = field(default_factory=set)
     is_nest: bool = True
 
@@ -66,7 +96,7 @@ def schedule(roots: Sequence[Node], sizes: Mapping[str, int]) -> Schedule:
     place: dict[Node, int] = {}
     read: set[Node] = set()
     for node, task in tasks.items():
-        if isinstance(node, MatrixFunction) or task.chosen.kind != "LOOP":
+        if _is_call(node) or task.chosen.kind != "LOOP":
             clusters.append(Cluster(task.space, [task], [tuple(range(len(task.space)))]))
             clusters[-1].is_nest = False
             place[node] = len(clusters) - 1
@@ -77,6 +107,13 @@ def schedule(roots: Sequence[Node], sizes: Mapping[str, int]) -> Schedule:
         _put(task, loads, clusters, place, max(needed, default=0))
         read.update(d for d, _ in loads if place.get(d) != place[node])
     return Schedule(clusters, tasks, read)
+
+
+def _is_call(node: Node) -> bool:
+    """Whether a node is computed by a function of whole arrays."""
+    return isinstance(node, Unknown) or (
+        isinstance(node, MatrixFunction) and not is_reduction(node)
+    )
 
 
 class _Memory:
@@ -97,9 +134,7 @@ def _loads(task: Task, memory: _Memory) -> list[tuple[Node, Point]]:
 
 
 def _task(node: Node, chosen: Mapping[Node, Class]) -> Task:
-    labels = [*range(node.rank), *reduced_labels(node)]
-    dims = node.sizes if isinstance(node, Einsum) else node.dims
-    return Task(node, tuple([dims[label] for label in labels]), chosen.get(node, LOOP))
+    return Task(node, loops(node), chosen.get(node, LOOP))
 
 
 def _put(
@@ -110,16 +145,15 @@ def _put(
     earliest: int,
 ) -> None:
     """Add the task to the first cluster where it may stand, else to a new one."""
-    rank = task.node.rank
     for position in range(earliest, len(clusters)):
         cluster = clusters[position]
         if not cluster.is_nest or sorted(cluster.space) != sorted(task.space):
             continue
         written = {
-            other.node: point[: other.node.rank] if other.node.rank == len(point) else None
+            other.node: None if other.loops.reduced else _at(other.loops.target, point)
             for other, point in zip(cluster.tasks, cluster.points, strict=True)
         }
-        best: tuple[int, Point] | None = None
+        best: tuple[int, tuple[int, ...]] | None = None
         for point in _alignments(task.space, cluster.space):
             mapped = {(node, _at(index, point)) for node, index in loads}
             if any(n in written and index != written[n] for n, index in mapped):
@@ -131,8 +165,8 @@ def _put(
             cluster.tasks.append(task)
             cluster.points.append(best[1])
             cluster.loads |= {(node, _at(index, best[1])) for node, index in loads}
-            if len(task.space) == rank:
-                cluster.loads.add((task.node, best[1]))
+            if not task.loops.reduced:
+                cluster.loads.add((task.node, _at(task.loops.target, best[1])))
             place[task.node] = position
             return
     identity = tuple(range(len(task.space)))
@@ -140,11 +174,11 @@ def _put(
     place[task.node] = len(clusters) - 1
 
 
-def _at(index: Point, point: Point) -> Point:
-    return tuple([point[k] if k >= 0 else k for k in index])
+def _at(indices: Point, point: Sequence[int]) -> Point:
+    return tuple([moved(index, point) for index in indices])
 
 
-def _alignments(space: Sequence[Dim], target: Sequence[Dim]) -> list[Point]:
+def _alignments(space: Sequence[Dim], target: Sequence[Dim]) -> list[tuple[int, ...]]:
     """Ways to match loops of equal size; the first keeps the order where it can."""
     if len(set(space)) == len(space):
         return [tuple([target.index(dim) for dim in space])]
@@ -168,9 +202,9 @@ def _stored(
     stored = {node for node in roots if not isinstance(node, Variable)}
     users: dict[Node, int] = {}
     for node in order:
-        if isinstance(node, MatrixFunction):
+        if _is_call(node):
             stored.update([node, *[n for n in node.operands if not isinstance(n, Variable)]])
-        elif reduced_labels(node):
+        elif is_reduction(node) or reduced_labels(node) or is_merged(node):
             stored.add(node)
         for operand in set(node.operands):
             users[operand] = users.get(operand, 0) + 1
@@ -194,9 +228,14 @@ def _spread(node: Node) -> list[Node]:
     """Operands that a product repeats along labels they do not have."""
     if not isinstance(node, Einsum):
         return []
-    labels = set(range(len(node.sizes))) - set(fixed_positions(node))
+    labels = set(loops(node).labels)
+    parts = {
+        own[0]: own[1:]
+        for operand, own in zip(node.operands, node.labels, strict=True)
+        if isinstance(operand, STRUCTURE)
+    }
     return [
         operand
         for operand, own in zip(node.operands, node.labels, strict=True)
-        if not labels <= set(own)
+        if not labels <= {*own, *[part for label in own for part in parts.get(label, ())]}
     ]

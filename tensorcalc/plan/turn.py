@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tensorcalc.ir import Add, Einsum, Map, MatrixFunction, Node, Variable
+from tensorcalc.ir import Einsum, Node, Variable
+from tensorcalc.plan.nodes import with_operands
 from tensorcalc.traverse import fold
 
 
@@ -40,13 +41,7 @@ def turn(roots: Sequence[Node], names: Collection[str]) -> list[Node]:
                     for a, own in zip(operands, node.labels, strict=True)
                 ]
                 return Einsum.of(node.rank, node.sizes, tuple(direct), tuple(labels))
-            case Add():
-                return Add.of(node.dims, node.coefficients, operands)
-            case Map():
-                return Map.of(node.function, operands)
-            case MatrixFunction():
-                return MatrixFunction.of(node.function, node.dims, operands)
-        return node
+        return with_operands(node, operands)
 
     results = fold(roots, visit)
     return [results[root] for root in roots]

@@ -4,16 +4,17 @@
 computed once. A node that lies in memory is a load, a sum of products that does not is never asked
 for; everything else is taken apart here. Used by `schedule.py` and `nest.py`.
 
-An index is a loop's number, or ``~position`` for a fixed position.
+Indices are those of `indices.py`. An index that may be out of bounds guards what it loads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping
 from fractions import Fraction
 
 from tensorcalc.binding import to_float
 from tensorcalc.canonical import as_number
+from tensorcalc.dims import Dim
 from tensorcalc.interpret import constant, is_norm
 from tensorcalc.ir import (
     Add,
@@ -21,15 +22,27 @@ from tensorcalc.ir import (
     Constant,
     Delta,
     Einsum,
+    LeviCivita,
     Map,
+    Merge,
     Node,
+    Range,
+    Section,
     Size,
 )
-from tensorcalc.plan.contract import fixed_positions
+from tensorcalc.plan.indices import (
+    Index,
+    Point,
+    at_loops,
+    bounded,
+    follow,
+    is_reduction,
+    loops,
+    place,
+)
 from tensorcalc.traverse import Steps, trampoline
 
 Key = tuple[object, ...]
-Point = tuple[int, ...]
 
 MAX_MULTIPLIED = 16  # integer powers up to here are products
 
@@ -37,8 +50,9 @@ MAX_MULTIPLIED = 16  # integer powers up to here are products
 class Values:
     """Operations in order; entry k is ``(operation, arguments…)``, its loops are `loops[k]`.
 
-    Arguments are numbers of entries wrapped in a 1-tuple, floats, loop numbers or dims, by
-    operation. ``("load", node, point)`` reads memory.
+    Arguments are numbers of entries wrapped in a 1-tuple, floats, loop numbers, ``~positions`` or
+    dims. ``("load", node, point, indices, guards)`` reads memory: `indices` are arguments, and
+    where a guard does not hold the value is 0.
     """
 
     def __init__(self, stored: Container[Node]) -> None:
@@ -48,8 +62,12 @@ class Values:
         self.known: dict[tuple[Node, Point], int] = {}
         self._numbers: dict[Key, int] = {}
 
-    def define(self, node: Node, point: Point) -> int:
-        """The number of the value of `node` at `point`, computed here even if it is stored."""
+    def define(self, node: Node, point: tuple[int, ...]) -> int:
+        """The number of what `node`, computed here even if it is stored, joins at its loops."""
+        if is_reduction(node):
+            return trampoline(self._value(node.operands[0], point))
+        if isinstance(node, Einsum):
+            return trampoline(self._product(node, *at_loops(node, loops(node).labels, point)))
         return trampoline(self._compute(node, point))
 
     def operation(self, *key: object) -> int:
@@ -58,21 +76,35 @@ class Values:
         if found is None:
             found = self._numbers[key] = len(self.entries)
             self.entries.append(key)
-            loops: set[int] = set()
-            if key[0] == "load":
-                loops.update(k for k in key[2] if k >= 0)  # type: ignore[attr-defined]
-            elif key[0] in ("delta", "basis"):
-                loops.update(k for k in key[1:] if isinstance(k, int) and k >= 0)
-            else:
-                loops.update(*(self.loops[a[0]] for a in key[1:] if isinstance(a, tuple)))
-            self.loops.append(frozenset(loops))
+            given = arguments(key)
+            own = [a for a in given if isinstance(a, int) and a >= 0]
+            inner = [self.loops[a[0]] for a in given if isinstance(a, tuple)]
+            self.loops.append(frozenset(own).union(*inner))
         return found
+
+    def index(self, index: Index) -> int | tuple[int]:
+        """An index as an argument."""
+        if isinstance(index, int):
+            return index
+        given = [a if isinstance(a, Dim) else self.index(a) for a in index.arguments]
+        return (self.operation(index.operation, *given),)
+
+    def guards(self, indices: Iterable[Index]) -> tuple[tuple[int], ...]:
+        """Conditions for the indices to be within their bounds."""
+        found = dict.fromkeys(inner for index in indices for inner in bounded(index))
+        return tuple(
+            [(self.operation("inside", self.index(inner), inner.bound),) for inner in found]
+        )
+
+    def _load(self, node: Node, point: Point) -> int:
+        indices = tuple([self.index(index) for index in point])
+        return self.operation("load", node, point, indices, self.guards(point))
 
     def _value(self, node: Node, point: Point) -> Steps[int]:
         if (node, point) in self.known:
             return self.known[node, point]
         if node in self.stored:
-            result = self.operation("load", node, point)
+            result = self._load(node, point)
         else:
             result = yield self._compute(node, point)
         self.known[node, point] = result
@@ -85,11 +117,15 @@ class Values:
             case Size():
                 return self.operation("size", node.dim)
             case Delta():
-                return self._unit("delta", point[0], point[1])
-            case Basis():
-                return self._unit("basis", point[0], ~node.position)
+                return self._unit(*point)
+            case Basis() | Section() | Merge():
+                return self._unit(point[0], place(node, point[1:]))
+            case LeviCivita():
+                return self.operation("permutation", *[self.index(index) for index in point])
+            case Range():
+                return self.operation("range", self.index(point[0]), node.start)
             case Einsum():
-                number: int = yield self._product(node, point)
+                number: int = yield self._product(node, *follow(node, dict(enumerate(point))))
                 return number
             case Add():
                 number = yield self._sum(node, point)
@@ -104,28 +140,27 @@ class Values:
                 return self.operation(node.function, *arguments)
         raise TypeError(f"{node!r} is not a scalar operation")
 
-    def _unit(self, operation: str, first: int, second: int) -> int:
-        if first == second or (first < 0 and second < 0):
+    def _unit(self, first: Index, second: Index) -> int:
+        """1 where two indices agree, else 0."""
+        fixed = [isinstance(index, int) and index < 0 for index in (first, second)]
+        if first == second or all(fixed):
             return self.operation("number", float(first == second))
-        return self.operation("delta", *sorted((first, second), reverse=True))
+        return self.operation("delta", *sorted((self.index(first), self.index(second)), key=str))
 
-    def _product(self, node: Einsum, point: Point) -> Steps[int]:
-        """The product of all operands; `point` covers summed labels that no unit vector fixes."""
-        fixed = fixed_positions(node)
-        rest = iter(point)
-        at = [~fixed[a] if a in fixed else next(rest) for a in range(len(node.sizes))]
+    def _product(self, node: Einsum, at: Mapping[int, Index], spent: set[int]) -> Steps[int]:
+        """The product of the operands that are not `spent` on telling the indices `at` labels."""
         factors: list[int] = []
-        for operand, labels in zip(node.operands, node.labels, strict=True):
-            if isinstance(operand, Basis) and labels[0] in fixed:
-                continue
-            factors.append((yield self._value(operand, tuple([at[a] for a in labels]))))
+        for k, (operand, labels) in enumerate(zip(node.operands, node.labels, strict=True)):
+            if k not in spent:
+                factors.append((yield self._value(operand, tuple([at[a] for a in labels]))))
         # what varies in fewer loops first: such products move out of the inner ones
         factors.sort(key=lambda k: (len(self.loops[k]), k))
-        if not factors:
-            return self.operation("number", 1.0)
-        result = factors[0]
+        result = factors[0] if factors else self.operation("number", 1.0)
         for factor in factors[1:]:
             result = self.operation("mul", (result,), (factor,))
+        for guard in self.guards(at.values()):
+            zero = self.operation("number", 0.0)
+            result = self.operation("select", guard, (result,), (zero,))
         return result
 
     def _sum(self, node: Add, point: Point) -> Steps[int]:
@@ -172,3 +207,11 @@ class Values:
         if p > 0:
             return result
         return self.operation("div", (self.operation("number", 1.0),), (result,))
+
+
+def arguments(key: Key) -> tuple[object, ...]:
+    """What an operation takes."""
+    if key[0] == "load":
+        _, _, _, indices, guards = key
+        return (*indices, *guards)  # type: ignore[misc]
+    return key[1:]

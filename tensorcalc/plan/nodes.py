@@ -1,0 +1,30 @@
+"""A node and other operands in, the same node with these out: as it is, in no normal form.
+
+What is planned is no formula any more, so nothing of it may fold. Used by the passes of `plan`.
+"""
+
+from __future__ import annotations
+
+from tensorcalc.ir import Add, Counter, Einsum, Map, MatrixFunction, Node, RangeSum, Unknown
+
+
+def with_operands(node: Node, operands: tuple[Node, ...]) -> Node:
+    """The node with other operands of the same shapes."""
+    match node:
+        case Einsum():
+            return Einsum.of(node.rank, node.sizes, operands, node.labels)
+        case Add():
+            return Add.of(node.dims, node.coefficients, operands)
+        case Map():
+            return Map.of(node.function, operands)
+        case MatrixFunction():
+            return MatrixFunction.of(node.function, node.dims, operands, node.order)
+        case Unknown():
+            return Unknown.of(
+                node.name, node.dims, operands, node.batch, node.derivatives, node.is_applied
+            )
+        case Counter():
+            return Counter.of(node.level, operands)
+        case RangeSum():
+            return RangeSum.of(operands)
+    return node
