@@ -16,7 +16,7 @@ import numpy as np
 
 from tensorcalc.dims import Dim
 from tensorcalc.errors import DomainError, ShapeError, UnknownNameError, quote
-from tensorcalc.ir import Basis, Einsum, MatrixFunction, Node, Size, Variable
+from tensorcalc.ir import Basis, Einsum, MatrixFunction, Node, Range, Section, Size, Variable
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.traverse import postorder
 
@@ -162,7 +162,14 @@ def _entries(name: str, axis: int, variables: Mapping[str, Variable]) -> str:
 def all_dims(node: Node) -> list[Dim]:
     """Every dim whose number is needed to compute the node."""
     extra = node.sizes if isinstance(node, Einsum) else ()
-    return [*node.dims, *extra, *([node.dim] if isinstance(node, Size) else ())]
+    match node:
+        case Size():
+            extra = (node.dim,)
+        case Section():
+            extra = (node.offset,)
+        case Range():
+            extra = (node.start,)
+    return [*node.dims, *extra]
 
 
 def check_nodes(roots: Iterable[Node], sizes: Mapping[str, int]) -> None:
@@ -185,6 +192,13 @@ def check_nodes(roots: Iterable[Node], sizes: Mapping[str, int]) -> None:
                 f"position {node.position} is outside of an axis of size "
                 f"{node.dims[0].value(sizes)} (positions count from 0)"
             )
+        if isinstance(node, Section):
+            start, size = node.offset.value(sizes), node.dims[1].value(sizes)
+            if start < 0 or start + size > node.dims[0].value(sizes):
+                raise ShapeError(
+                    f"positions {start} to {start + size - 1} are outside of an axis of size "
+                    f"{node.dims[0].value(sizes)} (positions count from 0)"
+                )
         if isinstance(node, MatrixFunction) and node.function in SQUARE:
             rows, columns = [dim.value(sizes) for dim in node.operands[0].dims[-2:]]
             if rows != columns:

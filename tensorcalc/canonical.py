@@ -102,10 +102,22 @@ def is_zero(node: Node) -> bool:
 def is_symmetric(node: Node) -> bool:
     """Whether a matrix is known to be equal to its transpose."""
     if isinstance(node, Variable):
-        return node.rank == 2 and not SYMMETRIC.isdisjoint(node.properties)
+        declared = node.rank == 2 and not SYMMETRIC.isdisjoint(node.properties)
+        return declared and not node.is_complex
     if isinstance(node, MatrixFunction):
         return node.rank == 2 and is_symmetric(node.operands[0])
-    return isinstance(node, Delta)
+    return isinstance(node, Delta) or is_second_derivative(node)
+
+
+def is_second_derivative(node: Node) -> bool:
+    """Whether the node is the Hessian matrix of an unknown function, always symmetric."""
+    return (
+        isinstance(node, Unknown)
+        and node.rank == 2
+        and not node.batch
+        and len(node.derivatives) == 2
+        and node.derivatives[0] == node.derivatives[1]
+    )
 
 
 def is_skew(node: Node) -> bool:
@@ -220,6 +232,7 @@ def einsum(
         content, node = _content(size(live.pop(label)))
         coefficient *= content
         kept += expand(node, (), live) if isinstance(node, Einsum) else [(node, ())]
+    kept = [(o, tuple(sorted(a)) if is_second_derivative(o) else a) for o, a in kept]
     if properties and len(kept) == 1 and kept[0][1] == (1, 0) and is_skew(kept[0][0]):
         coefficient, kept = -coefficient, [(kept[0][0], (0, 1))]
     if len(kept) == 1 and kept[0][0].rank == rank and kept[0][1] == tuple(range(rank)):
@@ -455,6 +468,8 @@ def elementwise(function: str, operands: Sequence[Node], *, turn: bool = True) -
     Without `turn` a function of transposes stays one (see `views.py`).
     """
     dims = operands[0].dims
+    if function in ("max", "min"):  # in one order
+        operands = sorted(operands, key=lambda operand: operand.key)
     numbers = [as_number(operand) for operand in operands]
     if function == "pow":
         folded = _power(operands[0], operands[1])
@@ -556,6 +571,11 @@ def matrix_function(function: str, *operands: Node, order: int = 0) -> Node:
     if free:
         smaller = [without_axes(node, free) for node in operands]
         return _repeated(matrix_function(function, *smaller, order=order), dims, free)
+    if isinstance(operand, MatrixFunction) and operand.function == "inv":
+        if function == "inv":
+            return operand.operands[0]
+        if function == "logdet":
+            return scale(-1, matrix_function("logdet", operand.operands[0]))
     inner = untransposed(operand)
     if inner is not None and function in TRANSPOSABLE and not order:
         node = matrix_function(function, inner, *parameters)

@@ -188,6 +188,10 @@ def _value(
 def _variable(node: Variable, shape: tuple[int, ...]) -> Residues:
     """Random entries that have the declared structure."""
     known = node.properties
+    if "orthogonal" in known:  # Cayley's transform of a skew matrix
+        skew = Variable.of(node.name, node.dims, frozenset({"skew"}))
+        part, unit = _variable(skew, shape), _entries(shape, lambda i, j: int(i == j))
+        return (unit - part).dot(_inverse((unit + part) % PRIME)) % PRIME
 
     def entry(*place: int) -> int:
         if len(place) == 2:

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from tensorcalc import canonical, matrix_algebra as m
 from tensorcalc.dims import Dim
-from tensorcalc.ir import Basis, Einsum, Labels, Node, Section
+from tensorcalc.ir import Basis, Delta, Einsum, Labels, Node, Section
 from tensorcalc.matrix_algebra import Matrix
 
 MAX_WRITTEN = 256  # entries of a matrix that is written out
@@ -79,6 +79,10 @@ def _placed(term: Node) -> tuple[tuple[Place, ...], Node] | None:
         return None
     one = Dim.of(1)
     kept = [inner[axis] for axis in range(term.rank) if places[axis][1] != one]
+    if len(set(kept)) < len(kept):  # a unit matrix, of which only the labels were left
+        rest.append((Delta.of(sizes[kept[0]]), (kept[0], len(sizes))))
+        kept[1] = len(sizes)
+        sizes.append(sizes[kept[0]])
     used = {label for _, own in rest for label in own} | set(kept) | set(inner.values())
     live = {label: sizes[label] for label in range(len(sizes)) if label in used}
     node = canonical.contract(kept, dict(live.items()), rest)

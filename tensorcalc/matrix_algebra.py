@@ -140,6 +140,8 @@ def entrywise(function: str, args: Sequence[Matrix]) -> Matrix:
     shaped = [arg for arg in args if arg.op != "spread" and arg.shape != "scalar"]
     shape = next((arg.shape for arg in args if arg.shape != "scalar"), "scalar")
     bare = [arg.args[0] if arg.op == "spread" else arg for arg in args]
+    if function in ("max", "min"):  # max(X, 1) would be along an axis
+        bare.sort(key=lambda arg: arg.shape != "scalar")
     inner = shape if shaped else "scalar"
     if function == "pow":
         result = power(bare[0], bare[1])

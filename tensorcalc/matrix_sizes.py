@@ -119,7 +119,9 @@ class _Sizes:
                 size = self.new() if x.data is None else self.shapes.fresh()
                 return size, size
             case "spread":
-                return _shape(x.shape, tuple([self.new() for _ in range(1 + (x.shape == "matrix"))]))
+                return _shape(
+                    x.shape, tuple([self.new() for _ in range(1 + (x.shape == "matrix"))])
+                )
             case "product":
                 chain = shapes[x.data[1] :]
                 for (_, left), (right, _) in pairwise(chain):

@@ -141,9 +141,8 @@ class _Forms:
 
     def form_of(self, node: Node) -> Matrix | None:
         """The form of any node of rank up to 2."""
-        for inner in postorder([node]):
-            if inner not in self.found:
-                self.found[inner] = self.form(inner) if inner.rank <= 2 else None
+        for inner in postorder([node], self.found):
+            self.found[inner] = self.form(inner) if inner.rank <= 2 else None
         return self.found[node]
 
     def form(self, node: Node) -> Matrix | None:
@@ -266,8 +265,9 @@ class _Forms:
 
 
 def _multiplied_out(node: Einsum) -> Node | None:
-    """A product with its sums of more than two axes multiplied out: ``sum[k]((X[i,k] - X[j,k])^2)``
-    has a matrix form only then. None if there is no such sum, or too many terms would come.
+    """A product with its sums of more than two axes multiplied out; None if there is none.
+
+    ``sum[k]((X[i,k] - X[j,k])^2)`` has a matrix form only then.
     """
     places = [k for k, o in enumerate(node.operands) if o.rank > 2 and isinstance(o, Add)]
     count = 1
@@ -368,13 +368,17 @@ class _Graph:
             self.pairs.setdefault(label, set()).add((a, b))
 
     def recognize(self) -> Matrix | None:
-        if self.lost or not self.fix_entries():
+        if self.lost:
             return None
         done: set[int] = set()
         while True:
+            merged = {label for whole, parts in self.merges for label in (whole, *parts)}
+            ready = [label for label in self.fixed if label not in merged]
+            if not all(self.fix_entry(label) for label in ready):
+                return None
             waiting = self.vectors.keys() | self.pairs.keys()
             waiting = {label for label in waiting if label >= self.node.rank} - done
-            waiting -= {label for whole, parts in self.merges for label in (whole, *parts)}
+            waiting -= merged | self.fixed.keys()
             waiting -= {label for labels in self.signs for label in labels}
             if waiting:
                 choice = min(waiting, key=self.effort)
@@ -387,24 +391,23 @@ class _Graph:
             elif self.signs:
                 return None
             elif not self.merges:
-                return self.output()
+                return None if self.fixed else self.output()
             elif not any(self.merge(*merge) for merge in list(self.merges)):
                 return None
 
-    def fix_entries(self) -> bool:
-        """Entries at fixed labels become scalars; what is left of a unit vector stays one."""
-        for label, unit in self.fixed.items():
-            for form in self.vectors.pop(label, []):
-                self.scalars.append(m.entry(form, (unit.position,)))
-            for pair in self.ends(label):
-                other = self.fixed.get(sum(pair) - label)
-                if other is not None:
-                    places = [self.fixed[end].position for end in pair]
-                    self.scalars += [m.entry(f, (places[0], places[1])) for f in self.take(pair)]
-            if self.ends(label):
-                if self.units.get(label) is None:
-                    return False
-                self.add_vector(label, self.units[label])
+    def fix_entry(self, label: int) -> bool:
+        """Entries at a fixed label become scalars; beside a matrix a unit vector stays one."""
+        for form in self.vectors.pop(label, []):
+            self.scalars.append(m.entry(form, (self.fixed[label].position,)))
+        for pair in self.ends(label):
+            if sum(pair) - label in self.fixed:
+                places = [self.fixed[end].position for end in pair]
+                self.scalars += [m.entry(f, (places[0], places[1])) for f in self.take(pair)]
+        if self.ends(label):
+            if self.units.get(label) is None:
+                return False
+            self.add_vector(label, self.units[label])
+        del self.fixed[label]
         return True
 
     def cross(self, labels: tuple[int, ...]) -> bool:
@@ -443,7 +446,7 @@ class _Graph:
         if any(len(pairs) > 1 for pairs in ends):
             return False
         if not any(ends):
-            self.finish(whole)
+            self.merges.remove((whole, parts))
             self.add_vector(whole, m.call("kron", [self.column(part) for part in parts], "column"))
             return True
         if len(parts) == 2 and ends[0] == ends[1]:
@@ -452,7 +455,7 @@ class _Graph:
             _, form = self.ending(pair, columns)
             chain = [self.beside(rows), form, self.beside(columns)]
             product = m.product(ONE, [], [f for f in chain if f is not None])
-            self.finish(whole)
+            self.merges.remove((whole, parts))
             self.add_vector(whole, m.call("vec", [product], "column"))
             return True
         others = [
@@ -468,7 +471,7 @@ class _Graph:
         forms = []
         for part, pairs in zip(parts, ends, strict=True):
             forms.append(self.toward(part, pairs[0]) if pairs else self.column(part))
-        self.finish(whole)
+        self.merges.remove((whole, parts))
         self.add_matrix(whole, outside[0], m.call("kron", forms, "matrix"))
         return True
 
@@ -491,8 +494,8 @@ class _Graph:
             middle = self.toward(part, pair)
             after = self.beside(other) if other is not None else None
             forms.append(middle if after is None else m.product(ONE, [], [middle, after]))
-        self.finish(whole)
-        self.finish(match[0])
+        self.merges.remove((whole, parts))
+        self.merges.remove(match)
         symmetric = all(form.symmetric for form in forms)
         form = m.call("kron", forms, "matrix", symmetric=symmetric)
         if not straight:
@@ -522,9 +525,6 @@ class _Graph:
             return m.hadamard(vectors)
         size = self.size_text(self.sizes[part])
         return m.call("vector", [m.number(ONE), m.name(size or "?", "scalar")], "column")
-
-    def finish(self, whole: int) -> None:
-        self.merges = [merge for merge in self.merges if merge[0] != whole]
 
     # ── summed labels ────────────────────────────────────────────────────────────────────────
 

@@ -106,7 +106,10 @@ def _softmax(node: Einsum) -> Node | None:
 
 
 def _norm(node: Map) -> Node | None:
-    """``sum[j](x[i,j]^2)`` to the power q, no integer, as a norm to the power 2*q."""
+    """``sum[j](x[i,j]^2)`` to the power q, no integer, as a norm to the power 2*q.
+
+    Of one entry squared, its magnitude.
+    """
     inner, exponent = node.operands
     power = canonical.as_number(exponent)
     if power is None or power.denominator == 1 or not isinstance(inner, Einsum):
@@ -115,8 +118,12 @@ def _norm(node: Map) -> Node | None:
         return None
     summed = len(inner.sizes) - inner.rank
     (left, right), (at, bt) = inner.operands, inner.labels
-    if left is not right or at != bt or len(set(at)) < len(at) or summed not in (1, 2):
+    if left is not right or at != bt or len(set(at)) < len(at) or summed > 2:
         return None
+    if not summed:
+        if at != tuple(range(inner.rank)):
+            return None
+        return canonical.power(canonical.elementwise("abs", [left]), 2 * power)
     covered = sorted(label for label in at if label < inner.rank)
     if len(at) != len(covered) + summed:
         return None

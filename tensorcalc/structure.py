@@ -93,7 +93,7 @@ def _section(node: Node, labels: Labels, known: _Factors) -> list[Factor] | None
     if not isinstance(node, Section):
         raise TypeError
     outer, inner = node.dims
-    if outer == inner:
+    if outer == inner and not node.offset.terms:
         return [(Delta.of(outer), labels)]
     if inner == ONE and node.offset.is_integer:
         return [(Basis.of(outer, node.offset.constant), labels[:1])]
@@ -112,6 +112,7 @@ def _pair(left: Factor, right: Factor, known: _Factors) -> list[Factor] | None:
         for (outer, ot), (inner, it) in ((left, right), (right, left)):
             if it[0] in ot[1:] and it[0] >= known.rank and known.counts[it[0]] == 2:
                 k = ot.index(it[0], 1)
+                del known.live[it[0]]
                 parts = outer.dims[1:k] + inner.dims[1:] + outer.dims[k + 1 :]
                 return [(Merge.of(parts), ot[:k] + it[1:] + ot[k + 1 :])]
         if a is b and at[0] == bt[0]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Container, Generator, Iterable
 from typing import Any, TypeVar
 
 from tensorcalc.ir import Node, Variable
@@ -10,8 +10,11 @@ from tensorcalc.ir import Node, Variable
 T = TypeVar("T")
 
 
-def postorder(roots: Iterable[Node]) -> list[Node]:
-    """Every node under `roots` once, operands before their users, in a deterministic order."""
+def postorder(roots: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
+    """Every node under `roots` once, operands before their users, in a deterministic order.
+
+    What is `known` is left out, with all that only it stands on.
+    """
     order: list[Node] = []
     seen: set[Node] = set()
     for root in roots:
@@ -20,7 +23,7 @@ def postorder(roots: Iterable[Node]) -> list[Node]:
             node, ready = stack.pop()
             if ready:
                 order.append(node)
-            elif node not in seen:
+            elif node not in seen and node not in known:
                 seen.add(node)
                 stack.append((node, True))
                 # reversed: the first operand is then finished first, as a recursion would do
@@ -35,9 +38,8 @@ def fold(
 ) -> dict[Node, T]:
     """`visit(node, results of its operands)` for every node, operands first; all results."""
     results = {} if memo is None else memo
-    for node in postorder(roots):
-        if node not in results:
-            results[node] = visit(node, tuple([results[operand] for operand in node.operands]))
+    for node in postorder(roots, results):
+        results[node] = visit(node, tuple([results[operand] for operand in node.operands]))
     return results
 
 
