@@ -7,6 +7,8 @@ A `Printer` writes it in matrix notation, index notation, einsum strings, or a r
 
 from __future__ import annotations
 
+import functools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import linalg, special
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Draw = Callable[[int], int]  # a number below n; 0 is the simplest choice
@@ -25,7 +27,7 @@ UNARY: dict[str, Callable[[Array], Array]] = {
     "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan, "sinh": np.sinh,
     "cosh": np.cosh, "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "softplus": lambda x: np.log1p(np.exp(x)), "relu": lambda x: x * (x > 0),
-    "erf": special.erf, "lgamma": special.loggamma, "digamma": special.psi,
+    "erf": special.erf, "lgamma": special.loggamma, "digamma": special.psi, "conj": np.conj,
 }  # fmt: skip
 COMPARE: dict[str, Callable[[Array, Array], Array]] = {
     "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
@@ -35,9 +37,45 @@ MATRIX: dict[str, Callable[[Array], Array]] = {
     "det": np.linalg.det,
     "logdet": lambda x: np.log(np.linalg.det(x)),
     "norm1": lambda x: np.sum(np.abs(x)),
-    "norm2": lambda x: np.sqrt(np.sum(x**2)),
-    "normF": lambda x: np.sqrt(np.sum(x**2)),
+    "norm2": lambda x: np.sqrt(np.sum(np.abs(x) ** 2)),
+    "normF": lambda x: np.sqrt(np.sum(np.abs(x) ** 2)),
+    "pinv": lambda x: np.linalg.pinv(x) if x.ndim == 2 else np.conj(x) / np.sum(np.abs(x) ** 2),
+    "adj": lambda x: adjugate(x),
+    "expm": linalg.expm,
+    "logm": lambda x: as_real(linalg.logm(x), x),
+    "sqrtm": lambda x: as_real(linalg.sqrtm(x), x),
+    "sinm": lambda x: as_real((linalg.expm(1j * x) - linalg.expm(-1j * x)) / 2j, x),
+    "cosm": lambda x: as_real((linalg.expm(1j * x) + linalg.expm(-1j * x)) / 2, x),
 }
+SERIES = ("expm", "logm", "sqrtm", "sinm", "cosm")
+REDUCE: dict[str, Callable[..., Array]] = {
+    "max": np.max, "min": np.min, "prod": np.prod,
+    "logsumexp": lambda x, axis: np.log(np.sum(np.exp(x), axis=axis)),
+}  # fmt: skip
+
+
+def as_real(result: Array, argument: Array) -> Array:
+    """The result without the imaginary part that rounding has left."""
+    return np.asarray(result if np.iscomplexobj(argument) else np.real(result))
+
+
+def adjugate(x: Array) -> Array:
+    """The transposed matrix of cofactors."""
+    n = len(x)
+    minors = [
+        [np.linalg.det(np.delete(np.delete(x, j, 0), i, 1)) for j in range(n)] for i in range(n)
+    ]
+    signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
+    return signs * np.reshape(minors, (n, n))
+
+
+def levi_civita() -> Array:
+    """The symbol of three indices."""
+    result = np.zeros((3, 3, 3))
+    for i in range(3):
+        result[i, (i + 1) % 3, (i + 2) % 3] = 1
+        result[i, (i + 2) % 3, (i + 1) % 3] = -1
+    return result
 
 
 @dataclass(eq=False, frozen=True)
@@ -60,14 +98,71 @@ class Formula:
         return len(self.dims)
 
 
+@dataclass(frozen=True)
+class Wave:
+    """A smooth function in place of an unknown one, with all its derivatives.
+
+    Each entry of the result is the sine of a sum of all entries of all arguments with weights of
+    its own.
+    """
+
+    weights: tuple[Array, ...]  # for each argument: the axes of the result, then the argument's
+    shift: Array
+
+    @staticmethod
+    def of(name: str, result: Sequence[int], arguments: Sequence[Sequence[int]]) -> Wave:
+        """A wave for a name: always the same one for the same name and shapes."""
+        rng = np.random.default_rng(sum(map(ord, name)))
+        spread = [max(1, math.prod(shape)) ** 0.5 for shape in arguments]
+        weights = [
+            rng.uniform(-1, 1, (*result, *shape)) / s
+            for shape, s in zip(arguments, spread, strict=True)
+        ]
+        return Wave(tuple(weights), np.asarray(rng.uniform(-1, 1, result)))
+
+    def value(self, arguments: Sequence[Array], batch: int = 0, by: Sequence[int] = ()) -> Array:
+        """The value, or the derivative by the arguments at the positions `by`.
+
+        The first `batch` axes of every argument go along; those of derivatives stand last.
+        """
+        rank = self.shift.ndim
+        shape = np.shape(arguments[0])[:batch]
+        phase = np.zeros((*shape, *self.shift.shape)) + self.shift + len(by) * np.pi / 2
+        for weight, argument in zip(self.weights, arguments, strict=True):
+            columns = weight.reshape(self.shift.size, -1)
+            flat = np.reshape(argument, (*shape, columns.shape[1])) @ columns.T
+            phase = phase + flat.reshape(phase.shape)
+        result: Array = np.sin(phase)
+        for position in by:
+            weight = self.weights[position]
+            own = weight.ndim - rank
+            done = result.ndim - batch - rank
+            spread = weight.reshape(weight.shape[:rank] + (1,) * done + weight.shape[rank:])
+            result = result.reshape(result.shape + (1,) * own) * spread
+        return result
+
+
 def value(formula: Formula, data: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
     """The value by NumPy; `data` holds the variables, `sizes` the number of every size."""
     memo: dict[Formula, Array] = {}
 
     def walk(f: Formula) -> Array:
         if f not in memo:
-            memo[f] = np.asarray(_value(f, [walk(a) for a in f.args], data, sizes))
+            if f.kind == "range":
+                memo[f] = counted(f)
+            else:
+                memo[f] = np.asarray(_value(f, [walk(a) for a in f.args], data, sizes))
         return memo[f]
+
+    def counted(f: Formula) -> Array:
+        """A sum over integers: its body has a value for each of them."""
+        low, high = (round(float(walk(end))) for end in f.args[:2])
+        name, how = f.data
+        result = np.zeros(tuple(sizes[d] for d in f.dims)) + (how == "prod")
+        for number in range(low, high + 1):
+            term = value(f.args[2], {**data, name: float(number)}, sizes)
+            result = result * term if how == "prod" else result + term
+        return np.asarray(result)
 
     return walk(formula)
 
@@ -75,7 +170,7 @@ def value(formula: Formula, data: Mapping[str, Any], sizes: Mapping[str, int]) -
 def _value(f: Formula, args: list[Array], data: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
     shape = tuple(sizes[d] for d in f.dims)
     match f.kind:
-        case "variable":
+        case "variable" | "counter":
             return data[f.data]
         case "number" | "constant":
             return np.full(shape, float(f.data))
@@ -101,9 +196,9 @@ def _value(f: Formula, args: list[Array], data: Mapping[str, Any], sizes: Mappin
         case "compare":
             return COMPARE[f.data](*args) + np.zeros(shape)
         case "max":
-            return np.maximum(*args)
+            return functools.reduce(np.maximum, args)
         case "min":
-            return np.minimum(*args)
+            return functools.reduce(np.minimum, args)
         case "where":
             return np.where(args[0] != 0, args[1], args[2]) + np.zeros(shape)
         case "power":
@@ -114,17 +209,64 @@ def _value(f: Formula, args: list[Array], data: Mapping[str, Any], sizes: Mappin
             return args[0] ** args[1]
         case "matrix power":
             return np.linalg.matrix_power(args[0], f.data)
+        case "symbolic power":
+            return np.linalg.matrix_power(args[0], round(float(args[1])))
         case "function":
             return MATRIX[f.data](args[0])
         case "total":
             return np.sum(args[0], axis=f.data)
         case "mean":
             return np.mean(args[0], axis=f.data)
+        case "reduce":
+            name, axes = f.data
+            return REDUCE[name](args[0], axis=axes)
+        case "softmax":
+            powers = np.exp(args[0])
+            return powers / np.sum(powers, axis=f.data, keepdims=True)
         case "pick":
             return args[0][tuple(slice(None) if p is None else p for p in f.data)]
         case "batch":
             stack = [MATRIX[f.data](x * args[1] + args[2]) for x in args[0]]
             return np.array(stack)
+        case "block":
+            heights, widths, filled = f.data
+            remaining = iter(args)
+            grid = [
+                [
+                    np.reshape(next(remaining) if here else np.zeros(sizes[h] * sizes[w]),
+                               (sizes[h], sizes[w]))
+                    for w, here in zip(widths, row, strict=True)
+                ]
+                for h, row in zip(heights, filled, strict=True)
+            ]  # fmt: skip
+            return np.reshape(np.block(grid), shape)
+        case "kron":
+            first, second = (
+                np.reshape(a, [1 if d is None else sizes[d] for d in own])
+                for a, own in zip(args, f.data, strict=True)
+            )
+            return np.reshape(np.kron(first, second), shape)
+        case "vec":
+            return np.ravel(args[0], order="F")
+        case "commutation":
+            m, n = (sizes[d] for d in f.data)
+            return np.eye(m * n).reshape(m, n, m * n).transpose(1, 0, 2).reshape(m * n, m * n).T
+        case "cross":
+            return np.asarray(np.cross(np.asarray(args[0]), np.asarray(args[1])))
+        case "eps":
+            return levi_civita()
+        case "unknown":
+            return Wave.of(f.data, shape, [np.shape(a) for a in args]).value(args)
+        case "unknown map":
+            same = list(np.broadcast_arrays(*args))
+            return Wave.of(f.data, (), [()] * len(args)).value(same, len(shape))
+        case "series":
+            offsets, start, back, weight = f.data
+            places = np.arange(start, sizes[f.args[0].dims[0]] - back)
+            terms = places.astype(float) ** weight
+            for arg, offset in zip(args, offsets, strict=True):
+                terms = terms * arg[places + offset]
+            return np.sum(terms)
     raise AssertionError(f.kind)
 
 
@@ -203,6 +345,21 @@ def variables(formula: Formula) -> list[Formula]:
     return list(found.values())
 
 
+def free_counters(formula: Formula) -> frozenset[str]:
+    """The integers that sums around the formula count with."""
+    memo: dict[Formula, frozenset[str]] = {}
+
+    def walk(f: Formula) -> frozenset[str]:
+        if f not in memo:
+            found = frozenset[str]().union(*(walk(a) for a in f.args))
+            if f.kind == "counter":
+                found |= {f.data}
+            memo[f] = found - {f.data[0]} if f.kind == "range" else found
+        return memo[f]
+
+    return walk(formula)
+
+
 def subformulas(formula: Formula) -> list[Formula]:
     """Every node once."""
     seen: dict[Formula, None] = {}
@@ -246,7 +403,25 @@ def settled(f: Formula, known: bool) -> list[bool]:
 # ── printing ─────────────────────────────────────────────────────────────────────────────────
 
 ARROW, COMPARISON, SUM, PRODUCT, SIGNED, POSTFIX, ATOM = range(7)
+# kinds that only matrix notation writes; with subscripts they have entries
+STRUCTURED = (
+    "matrix power", "symbolic power", "function", "block", "kron", "vec", "commutation", "cross",
+    "unknown",
+)  # fmt: skip
 INDICES = ["i", "j", "k", "l", "i1", "j1", "k1", "l1", *(f"i{n}" for n in range(2, 99))]
+
+
+def reduced(f: Formula) -> tuple[str, tuple[int, ...]]:
+    """The name of a reduction and its axes; nothing of another formula."""
+    match f.kind:
+        case "total":
+            return "sum", f.data
+        case "mean":
+            return "mean", f.data
+        case "reduce":
+            name, axes = f.data
+            return name, axes
+    return "", ()
 
 
 @dataclass(frozen=True)
@@ -287,7 +462,7 @@ class Printer:
     """Writes formulas as program text.
 
     `notation` is matrix, index, einsum or mixed; with `define`, some parts become definitions.
-    `size` writes a size as an expression, `extent` where a size is expected.
+    `size` writes a size as an expression, `measured` holds others such as ``rows(X)``.
     """
 
     def __init__(
@@ -298,8 +473,10 @@ class Printer:
         *,
         define: bool = False,
         taken: Iterable[str] = (),
+        measured: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.draw, self.notation, self.size, self.define = draw, notation, size, define
+        self.measured = measured or {}
         self.lines: list[str] = []
         self.defined: dict[Formula, str] = {}
         self.taken = set(taken)
@@ -332,8 +509,8 @@ class Printer:
     def hoisted(self, f: Formula) -> str | None:
         if f in self.defined:
             return self.defined[f]
-        simple = f.kind in ("variable", "number", "constant", "eye", "pi", "size")
-        if not self.define or simple or self.draw(5) != 4:
+        simple = f.kind in ("variable", "number", "constant", "eye", "pi", "size", "counter")
+        if not self.define or simple or self.draw(5) != 4 or free_counters(f):
             return None
         name = self.name()
         target, text = self.definition(f, name)
@@ -398,8 +575,14 @@ class Printer:
                 return self.literal(f.data)
             case "pi":
                 return Text("pi")
+            case "counter":
+                return Text(f.data)
             case "size":
-                return Text(self.size(f.data), PRODUCT if "*" in self.size(f.data) else ATOM)
+                others = self.measured.get(f.data, ())
+                if others and self.maybe(2):
+                    return Text(others[self.draw(len(others))])
+                size = self.size(f.data)
+                return Text(size, SUM if "+" in size else PRODUCT if "*" in size else ATOM)
             case "constant":
                 kind = ("vector", "matrix")[f.rank - 1]
                 sizes = "".join(f", {self.size(d)}" for d in f.dims)
@@ -413,13 +596,20 @@ class Printer:
                 return self.einsum(f, avoid)
             case "total" | "mean":
                 return self.reduction(f, avoid, style)
-            case "matrix power":
-                (base,) = f.args
-                part = self.whole(base, avoid)
-                return Text(f"{self.fit(part, ATOM)}^{f.data}", POSTFIX, names=part.names)
-            case "function":
-                return self.call(f.data, [self.whole(f.args[0], avoid)])
-            case "pick" | "batch":
+            case "reduce" if len(f.data[1]) == f.args[0].rank or f.args[0].rank == 2:
+                return self.reduction(f, avoid, "matrix")
+            case "softmax" if f.rank <= 2:
+                part = self.whole(f.args[0], avoid)
+                axis = f", {f.data + 1}" * (f.rank == 2)
+                return Text(f"softmax({part.text}{axis})", names=part.names)
+            case "range":
+                return self.counting(f, self.whole(f.args[2], avoid))
+            case "series":
+                return self.series(f, avoid)
+            case _ if f.kind in STRUCTURED:
+                part, stands_as_row = self.structured(f, avoid)
+                return self.turned(part) if stands_as_row else part
+            case "reduce" | "softmax" | "eps" | "pick" | "batch":
                 axes = self.fresh(avoid, f.rank)
                 part = self.entry(f, axes, avoid | set(axes), top=True)
                 return Text(f"{part.text} -> [{','.join(axes)}]", ARROW) if axes else part
@@ -433,14 +623,101 @@ class Printer:
         if f not in self.defined and self.notation == "mixed":
             if f.kind == "sum" and all(a.rank for a in f.args) and self.draw(2):
                 return self.sum(f, [self.row(a, avoid) for a in f.args])
-            if f.kind == "unary" and self.draw(2):
-                return self.call(f.data, [self.row(f.args[0], avoid)])
-            if f.kind in ("total", "mean") and f.data == (0,) and f.args[0].rank == 2:
-                name = "sum" if f.kind == "total" else "mean"
+            if f.kind == "unary" and f.data == "conj" and self.draw(2):
+                part = self.whole(f.args[0], avoid)
+                return Text(self.fit(part, POSTFIX) + "^H", POSTFIX, names=part.names)
+            if f.kind in ("unary", "softmax") and self.draw(2):
+                name = f.data if f.kind == "unary" else "softmax"
+                return self.call(name, [self.row(f.args[0], avoid)])
+            name, axes = reduced(f)
+            if axes == (0,) and f.args[0].rank == 2:
                 part = self.whole(f.args[0], avoid)
                 return Text(f"{name}({part.text}, 1)", names=part.names)
-        part = self.whole(f, avoid)
+        if f not in self.defined and f.kind in STRUCTURED:
+            part, stands_as_row = self.structured(f, avoid)
+            return part if stands_as_row else self.turned(part)
+        return self.turned(self.whole(f, avoid))
+
+    def turned(self, part: Text) -> Text:
         return Text(self.fit(part, POSTFIX) + "'", POSTFIX, names=part.names)
+
+    def structured(self, f: Formula, avoid: frozenset[str]) -> tuple[Text, bool]:
+        """What is written in matrix notation only, and whether it is a row as it stands."""
+        match f.kind:
+            case "matrix power":
+                part = self.whole(f.args[0], avoid)
+                return Text(f"{self.fit(part, ATOM)}^{f.data}", POSTFIX, names=part.names), False
+            case "symbolic power":
+                part = self.whole(f.args[0], avoid)
+                exponent = self.whole(f.args[1], avoid, "matrix")
+                shown = f"{self.fit(part, ATOM)}^{self.fit(exponent, ATOM)}"
+                return Text(shown, POSTFIX, names=part.names), False
+            case "function":
+                if f.rank == 1 and self.maybe(2):  # pinv of a column is a row, of a row a column
+                    return self.call(f.data, [self.row(f.args[0], avoid)]), False
+                return self.call(f.data, [self.whole(f.args[0], avoid)]), f.rank == 1
+            case "block":
+                return self.block(f, avoid)
+            case "kron":
+                args = [
+                    self.row(a, avoid) if rows is None and columns else self.whole(a, avoid)
+                    for a, (rows, columns) in zip(f.args, f.data, strict=True)
+                ]
+                is_row = all(rows is None for rows, _ in f.data)
+                return self.call("kron", args), is_row and f.rank == 1
+            case "commutation":
+                rows, columns = (self.size(d) for d in f.data)
+                return Text(f"commutation({rows}, {columns})"), False
+            case "unknown" if f.form == "of":
+                return Text(f.data), False
+            case "vec" | "cross" | "unknown":
+                name = f.data if f.kind == "unknown" else f.kind
+                return self.call(name, [self.whole(a, avoid) for a in f.args]), False
+        raise AssertionError(f.kind)
+
+    def block(self, f: Formula, avoid: frozenset[str]) -> tuple[Text, bool]:
+        """``[A, x; y', 0]``: blocks of one column are columns, of one row rows."""
+        heights, widths, filled = f.data
+        args = iter(f.args)
+        names = avoid
+        lines = []
+        for height, row in zip(heights, filled, strict=True):
+            line = []
+            for width, here in zip(widths, row, strict=True):
+                if not here:
+                    line.append("0")
+                    continue
+                arg = next(args)
+                as_row = arg.rank == 1 and height == "1" and width != "1"
+                part = self.row(arg, names) if as_row else self.whole(arg, names)
+                names |= part.names
+                line.append(self.fit(part, COMPARISON))
+            lines.append(", ".join(line))
+        is_row = f.rank == 1 and len(heights) == 1
+        return Text(f"[{'; '.join(lines)}]", names=names - avoid), is_row
+
+    def counting(self, f: Formula, body: Text) -> Text:
+        """``sum[r=0..k-1](…)``, its body already written."""
+        low, high = (self.whole(a, frozenset(), "matrix") for a in f.args[:2])
+        name, how = f.data
+        counts, needs = closed(body)
+        shown = f"{how}[{name}={self.fit(low, SUM)}..{self.fit(high, SUM)}]({body.text})"
+        return Text(shown, ATOM, counts, needs, body.names)
+
+    def series(self, f: Formula, avoid: frozenset[str]) -> Text:
+        """``sum[i=1..n-1](x[i]*y[i-1]*i)``: an integer that is a subscript."""
+        offsets, start, back, weight = f.data
+        (index,) = self.fresh(avoid, 1)
+        factors, around = [], avoid | {index}
+        for arg, offset in zip(f.args, offsets, strict=True):
+            part = self.whole(arg, around, "matrix" if self.notation == "mixed" else None)
+            around |= part.names
+            place = index + (f"{'+' if offset > 0 else '-'}{abs(offset)}" if offset else "")
+            factors.append(self.at(part, [place]).text)
+        factors += [index] * (weight == 1) + [f"{index}^{weight}"] * (weight > 1)
+        size = self.size(f.args[0].dims[0])
+        shown = f"sum[{index}={start}..{size}-{1 + back}]({'*'.join(factors)})"
+        return Text(shown, ATOM, names=around - avoid)
 
     def matrix_product(self, f: Formula, avoid: frozenset[str], *, known: bool) -> Text:
         """A product in matrix notation, by its `form`."""
@@ -470,8 +747,10 @@ class Printer:
                     return self.call("outer", [self.whole(a, avoid) for a in args])
                 return self.join([(args[0], False), (args[1], True)], avoid, sure)
             case "transpose":
-                part = self.whole(args[0], avoid)
-                return Text(self.fit(part, POSTFIX) + "'", POSTFIX, names=part.names)
+                if args[0].kind == "unary" and args[0].data == "conj" and self.maybe(2):
+                    part = self.whole(args[0].args[0], avoid)
+                    return Text(self.fit(part, POSTFIX) + "^H", POSTFIX, names=part.names)
+                return self.turned(self.whole(args[0], avoid))
             case "diag":
                 return self.call("diag", [self.whole(args[0], avoid)])
             case "rows":
@@ -536,15 +815,16 @@ class Printer:
     def reduction(self, f: Formula, avoid: frozenset[str], style: str) -> Text:
         (inner,) = f.args
         letters = "ijklmn"[: inner.rank]
-        kept = "".join(a for k, a in enumerate(letters) if k not in f.data)
+        name, axes = reduced(f)
+        kept = "".join(a for k, a in enumerate(letters) if k not in axes)
         part = self.whole(inner, avoid)
-        count = "*".join(self.size(inner.dims[k]) for k in f.data)
-        name = "sum" if f.kind == "total" else "mean"
-        if len(f.data) == inner.rank and (style == "matrix" or f.kind == "mean"):
+        extents = [self.size(inner.dims[k]) for k in axes]
+        count = "*".join(f"({extent})" if "+" in extent else extent for extent in extents)
+        if len(axes) == inner.rank and (style == "matrix" or f.kind == "mean"):
             return self.call(name, [part])
         if style == "matrix" and inner.rank == 2:
-            shown = f"{name}({part.text}, {f.data[0] + 1})"
-            return Text(shown + "'" * (f.data[0] == 0), POSTFIX, names=part.names)
+            shown = f"{name}({part.text}, {axes[0] + 1})"
+            return Text(shown + "'" * (axes[0] == 0), POSTFIX, names=part.names)
         shown = f'einsum("{letters}->{kept}", {part.text})'
         if f.kind == "total":
             return Text(shown, names=part.names)
@@ -588,7 +868,7 @@ class Printer:
         match f.kind:
             case "variable":
                 return self.at(Text(f.data), axes)
-            case "number" | "pi" | "size":
+            case "number" | "pi" | "size" | "counter" | "series":
                 return self.whole(f, avoid, "matrix", top=True)
             case "constant":
                 return self.at(self.whole(f, avoid, "matrix", top=True, known=known), axes)
@@ -598,14 +878,25 @@ class Printer:
                 return self.at(self.whole(f, avoid, "matrix", top=True, known=known), axes)
             case "product":
                 return self.product(f, axes, avoid, known=known)
-            case "total" | "mean":
+            case "total" | "mean" | "reduce":
                 return self.sum_over(f, axes, avoid)
-            case "matrix power":
-                part = self.whole(f.args[0], avoid)
-                shown = f"{self.fit(part, ATOM)}^{f.data}"
-                return self.at(Text(f"({shown})", names=part.names), axes)
-            case "function":
-                return self.at(self.call(f.data, [self.whole(f.args[0], avoid)]), axes)
+            case "softmax" if len(set(axes)) < len(axes):  # a diagonal of it, not along one
+                free = self.fresh(avoid | set(axes), f.rank)
+                part = self.entry(f, free, avoid | set(axes) | set(free))
+                return self.at(Text(f"({part.text} -> [{','.join(free)}])", names=part.names), axes)
+            case "softmax":
+                part = self.entry(f.args[0], axes, avoid)
+                counts, needs = closed(part)
+                along = axes[f.data]
+                shown = f"softmax[{along}]({part.text})"
+                return Text(shown, ATOM, counts, needs - {along}, part.names)
+            case "range":
+                return self.counting(f, self.entry(f.args[2], axes, avoid))
+            case "eps":
+                return self.at(Text("eps"), axes)
+            case _ if f.kind in STRUCTURED:
+                part, _ = self.structured(f, avoid)
+                return self.at(part, axes)
             case "pick":
                 base = self.whole(f.args[0], avoid, "matrix" if self.notation == "mixed" else None)
                 names = iter(axes)
@@ -669,14 +960,14 @@ class Printer:
 
     def sum_over(self, f: Formula, axes: Sequence[str], avoid: frozenset[str]) -> Text:
         (inner,) = f.args
-        new = self.fresh(avoid | set(axes), len(f.data))
+        word, over = reduced(f)
+        new = self.fresh(avoid | set(axes), len(over))
         kept, gone = iter(axes), iter(new)
-        place = [next(gone) if k in f.data else next(kept) for k in range(inner.rank)]
+        place = [next(gone) if k in over else next(kept) for k in range(inner.rank)]
         part = self.entry(inner, place, avoid | set(place))
         counts, needs = closed(part)
         for name in new:
             del counts[name]
-        word = "sum" if f.kind == "total" else "mean"
         return Text(
             f"{word}[{','.join(new)}]({part.text})", ATOM, counts, needs - set(new), part.names
         )
@@ -724,7 +1015,7 @@ class Printer:
                 operator = (dot or "." * self.maybe(6)) + "^"
                 left, right = (self.fit(a, ATOM) for a in args)
                 return Text(left + operator + right, POSTFIX, counts, needs, names)
-        return self.call(f.data if f.kind == "unary" else f.kind, args)
+        return self.call(f.data if f.kind in ("unary", "unknown map") else f.kind, args)
 
     def sum(self, f: Formula, args: Sequence[Text]) -> Text:
         counts, needs, names = merged(args)

@@ -11,20 +11,24 @@ compared with differences.
 from __future__ import annotations
 
 import itertools
+import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
 from formulas import (
+    SERIES,
     Array,
     Draw,
     Formula,
     Printer,
     added,
     chain,
+    free_counters,
     number,
     power,
     product,
@@ -36,6 +40,7 @@ from formulas import (
 )
 
 T = TypeVar("T")
+Grow = Callable[[tuple[str, ...], int], Formula]
 
 NAMES = {
     0: ["a", "b", "c", "d", "g", "lambda", "sigma", "alpha2"],
@@ -45,6 +50,10 @@ NAMES = {
     4: ["P4", "Q4", "four"],
 }
 SIZES = ("m", "n", "p", "q")
+FURTHER = [f"v{n}" for n in range(99)]
+INTEGERS = ("k", "order")  # names of integer variables
+COUNTERS = ("r", "s", "t")
+UNKNOWN = ("phi", "psi", "f", "e", "theta", "F", "G")
 SMOOTH = "exp sin cos tanh sigmoid softplus arctan erf sinh cosh expm1".split()
 KINKED = "abs sign relu".split()
 # arguments are kept inside these, away from the ends
@@ -71,6 +80,7 @@ class Problem:
     properties: dict[str, str]
     seed: int
     extra: list[Formula] = field(default_factory=list)  # declared, but not in the formula
+    unknown: dict[str, str] = field(default_factory=dict)  # declarations of unknown functions
 
     @property
     def variables(self) -> list[Formula]:
@@ -92,11 +102,27 @@ class Problem:
 
     def declarations(self) -> dict[str, str]:
         """All declarations by name."""
-        return {v.data: self.declaration(v) for v in [*self.variables, *self.extra]}
+        found = {v.data: self.declaration(v) for v in [*self.variables, *self.extra]}
+        used = {f.data for f in subformulas(self.formula) if f.kind in ("unknown", "unknown map")}
+        return found | {name: kind for name, kind in self.unknown.items() if name in used}
+
+    @property
+    def integers(self) -> set[str]:
+        """The variables by which nothing can be differentiated."""
+        return {name for name, words in self.properties.items() if words == "integer"}
 
     def size(self, dim: str) -> str:
         """A size as an expression."""
         return self.shown[dim]
+
+    def measured(self) -> dict[str, list[str]]:
+        """Sizes as calls, ``rows(X)`` and the like."""
+        found: dict[str, list[str]] = {}
+        for v in [*self.variables, *self.extra]:
+            calls = {1: ["len"], 2: ["rows", "cols"]}.get(v.rank, [])
+            for dim, call in zip(v.dims, calls, strict=False):
+                found.setdefault(dim, []).append(f"{call}({v.data})")
+        return found
 
     def text(self, draw: Draw, notation: str = "mixed", *, define: bool = False) -> str:
         """The program with its declarations."""
@@ -106,14 +132,15 @@ class Problem:
         mixed = notation == "mixed"
         if mixed and draw(3) == 2:
             head = self.grouped()
-        elif mixed and not self.properties and draw(3) == 2:
+        elif mixed and not (self.properties or self.unknown) and draw(3) == 2:
             head = self.without_defaults(printer, head)
         return ("; " if mixed and draw(4) == 3 else "\n").join([*head, *lines])
 
     def printer(self, draw: Draw, notation: str, *, define: bool = False) -> Printer:
         """A printer that avoids all names of the problem."""
-        taken = [*self.data, *self.shown.values(), *self.sizes, "result"]
-        return Printer(draw, notation, self.size, define=define, taken=taken)
+        taken = [*self.data, *self.shown.values(), *self.sizes, *self.unknown, "result"]
+        measured = self.measured()
+        return Printer(draw, notation, self.size, define=define, taken=taken, measured=measured)
 
     def grouped(self) -> list[str]:
         """Declarations with names of one kind on one line."""
@@ -131,8 +158,12 @@ class Problem:
                 kept.append(line)
                 told |= set(v.dims)
         needed = {d for v in self.variables for d in v.dims} - told
+        # products of sizes that only use tells may be equal in many ways
+        if any("*" in self.shown[d] for f in subformulas(self.formula) for d in f.dims):
+            return list(head)
         if any(self.shown[d] not in "0123456789" for d in needed) and any(
-            f.kind in ("size", "mean", "constant", "eye") for f in subformulas(self.formula)
+            f.kind in ("size", "mean", "constant", "eye", "commutation", "series")
+            for f in subformulas(self.formula)
         ):
             return list(head)
         return kept
@@ -147,19 +178,23 @@ class Grower:
         self.rng = np.random.default_rng(self.seed)
         extents = [[2, 3, 4, 2], [3, 2, 4, 5], [4, 3, 2, 1], [2, 2, 3, 3], [1, 3, 2, 2]][draw(5)]
         self.sizes = dict(zip(SIZES, extents, strict=True))
-        self.shown = {d: d for d in SIZES}
+        self.sizes |= {"1": 1, "2": 2, "3": 3}
+        self.shown = {d: d for d in self.sizes}
         way = draw(4)
         if way == 2:
-            self.shown = {d: str(n) for d, n in self.sizes.items()}
+            # a matrix of one row is another thing than a row, but not between brackets
+            self.shown = {d: d if d in SIZES and n == 1 else str(n) for d, n in self.sizes.items()}
         elif way == 3:
-            self.shown["m"] = str(self.sizes["m"])
+            self.shown["m"] = str(self.sizes["m"]) if self.sizes["m"] > 1 else "m"
             self.sizes["q"] = self.sizes["m"] * self.sizes["n"]
             self.shown["q"] = f"{self.shown['m']}*n"
-        self.data: dict[str, Array] = {}
+        self.data: dict[str, Any] = {}
         self.properties: dict[str, str] = {}
+        self.unknown: dict[str, str] = {}
         self.made: dict[tuple[str, ...], list[Formula]] = {}
         self.known: dict[tuple[str, ...], list[Formula]] = {}
-        self.budget = 2 + draw(14)
+        self.counting: list[str] = []
+        self.budget = 2 + draw(18)
 
     def pick(self, options: Sequence[T]) -> T:
         return options[self.draw(len(options))]
@@ -170,6 +205,10 @@ class Grower:
     # leaves
 
     def variable(self, dims: tuple[str, ...], *, positive: bool = False) -> Formula:
+        if any("+" in d for d in dims):  # no variable has such a size
+            if len(dims) > 2:
+                return self.outer(dims, [self.variable(dims[:1]), self.variable(dims[1:])])
+            return self.joined(dims, lambda own: self.variable(own))
         known = self.made.setdefault(dims, [])
         if known and self.draw(3) and not positive:
             return self.pick(known)
@@ -193,8 +232,9 @@ class Grower:
 
     def fresh(self, dims: tuple[str, ...]) -> Formula:
         """A new variable."""
-        self.made.pop(dims, None)
-        return self.variable(dims)
+        name = next(n for n in itertools.chain(NAMES[len(dims)], FURTHER) if n not in self.data)
+        self.data[name] = self.rng.uniform(0.3, 1.5, tuple(self.sizes[d] for d in dims))
+        return Formula("variable", dims, (), name)
 
     def square(self, name: str, n: int) -> Array:
         noise = self.rng.normal(size=(n, n))
@@ -230,10 +270,12 @@ class Grower:
                     Formula("size", data=self.pick(self.live())),
                 ]
             )
+        if len(dims) <= 2 and any("+" in d for d in dims):
+            return self.joined(dims, self.constant)
         if len(dims) == 1 or (len(dims) == 2 and (dims[0] != dims[1] or self.draw(2))):
             return Formula("constant", dims, (), self.pick(NUMBERS))
         if len(dims) == 2:
-            return Formula("eye", dims)
+            return self.commutation(dims) if "*" in dims[0] and self.draw(2) else self.eye(dims[0])
         return self.outer(dims, [self.constant(dims[:1]), self.constant(dims[1:])])
 
     def outer(self, dims: tuple[str, ...], parts: Sequence[Formula]) -> Formula:
@@ -252,7 +294,75 @@ class Grower:
         return list(dict.fromkeys(dims))
 
     def dim(self) -> str:
-        return self.pick(SIZES[:3]) if self.draw(8) else "q"
+        way = self.draw(16)
+        if way in (7, 8):
+            return "q"
+        if way == 9:
+            return self.pick(["2", "3"])
+        if way == 10:
+            return self.plus(self.pick(SIZES[:3]), self.pick(["1", "1", *SIZES[:3]]))
+        if way in (11, 12):
+            return self.product(self.pick(SIZES[:3]), self.pick(["2", *SIZES[:3]]))
+        return self.pick(SIZES[:3])
+
+    def plus(self, *parts: str) -> str:
+        """The name of a sum of sizes."""
+        if all(part.isdigit() for part in parts):
+            return str(sum(map(int, parts)))
+        name = "+".join(sorted(parts))
+        self.sizes[name] = sum(self.sizes[d] for d in parts)
+        self.shown[name] = " + ".join(self.shown[d] for d in sorted(parts))
+        return name
+
+    def product(self, *parts: str) -> str:
+        """The name of a product of sizes."""
+        name = "*".join(sorted(parts))
+        self.sizes[name] = math.prod(self.sizes[d] for d in parts)
+        self.shown[name] = "*".join(self.shown[d] for d in sorted(parts))
+        return name
+
+    def eye(self, dim: str) -> Formula:
+        """The identity; of a sum of sizes, by its blocks."""
+        if "+" not in dim:
+            return Formula("eye", (dim, dim))
+        parts = dim.split("+")
+        blocks = [number(1) if d == "1" else self.eye(d) for d in parts]
+        filled = [[j == k for k in range(len(parts))] for j in range(len(parts))]
+        return Formula("block", (dim, dim), tuple(blocks), grid(parts, parts, filled))
+
+    def commutation(self, dims: tuple[str, ...]) -> Formula:
+        return Formula("commutation", dims, (), tuple(dims[0].split("*")))
+
+    def joined(
+        self, dims: tuple[str, ...], part: Callable[[tuple[str, ...]], Formula], zeros: int = 0
+    ) -> Formula:
+        """A matrix or vector of blocks, each made by `part`; one in `zeros` blocks is 0."""
+        sides = [d.split("+") if "+" in d else ["1"] * int(d) if d in "23" else [d] for d in dims]
+        if len(sides) == 1:
+            sides = [sides[0], ["1"]] if self.draw(2) == 0 else [["1"], sides[0]]
+        heights, widths = sides
+        if self.draw(2):
+            heights.reverse()
+        filled = [[True for _ in widths] for _ in heights]
+        if zeros and min(len(widths), len(heights)) > 1 and self.draw(zeros) == 0:
+            filled[self.draw(len(heights))][self.draw(len(widths))] = False
+        blocks = [
+            part(tuple(d for d in (h, w) if d != "1"))
+            for h, row in zip(heights, filled, strict=True)
+            for w, here in zip(widths, row, strict=True)
+            if here
+        ]
+        return Formula("block", dims, tuple(blocks), grid(heights, widths, filled))
+
+    def integer(self) -> Formula:
+        """An integer variable; no other use is made of it."""
+        free = [name for name in INTEGERS if name not in self.data]
+        used = [name for name in INTEGERS if name in self.data]
+        name = free[0] if free and (not used or self.draw(3) == 2) else self.pick(used)
+        if name not in self.data:
+            self.data[name] = np.array(float(1 + self.draw(3)))
+            self.properties[name] = "integer"
+        return Formula("variable", (), (), name)
 
     # growth
 
@@ -263,18 +373,27 @@ class Grower:
         self.budget -= 1
         if depth <= 0 or self.budget < 0:
             return self.variable(dims) if self.draw(8) else self.constant(dims)
-        options = [self.sum, self.map, self.map, self.entrywise, self.scale, self.contraction]
-        options += [
-            [self.inner, self.total, self.function, self.trace, self.inner, self.pick_entry],
-            [self.times, self.total, self.diagonal, self.pick_entry, self.batch, self.times],
-            [self.times, self.outer_product, self.transpose, self.matrix, self.diag, self.times],
-            [self.contraction, self.contraction, self.batch],
-            [self.contraction, self.contraction],
-        ][len(dims)]
-        f = self.pick(options)(dims, depth - 1)
+        f = self.pick(self.options(len(dims)))(dims, depth - 1)
         f = self.bounded(f)
         self.known.setdefault(dims, []).append(f)
         return f
+
+    def options(self, rank: int) -> list[Grow]:
+        """What can grow something of a rank; often named, often taken."""
+        either: list[Grow] = [self.sum, self.map, self.map, self.entrywise, self.scale]
+        either += [self.contraction, self.range, self.unknown_function]
+        either += [self.reduce, self.stable] if rank < 4 else []
+        scalar: list[Grow] = [self.inner, self.total, self.function, self.trace, self.inner]
+        scalar += [self.pick_entry, self.series, self.product_of_integers]
+        scalar += [self.quadratic, self.quadratic, self.measure]
+        vector: list[Grow] = [self.times, self.total, self.diagonal, self.pick_entry, self.batch]
+        vector += [self.times, self.structured, self.structured, self.softmax, self.quadratic]
+        matrix: list[Grow] = [self.times, self.outer_product, self.transpose, self.matrix]
+        matrix += [self.diag, self.times, self.structured, self.structured, self.softmax]
+        matrix += [self.matrix, self.matrix]
+        tensor: list[Grow] = [self.contraction, self.contraction, self.batch, self.softmax]
+        more: list[list[Grow]] = [scalar, vector, matrix, tensor, [self.contraction] * 2]
+        return [*either, *more[rank]]
 
     def bounded(self, f: Formula) -> Formula:
         size = np.max(np.abs(self.values(f)), initial=0.0)
@@ -305,10 +424,9 @@ class Grower:
             case 5:
                 return self.powered(dims, depth)
             case 6:
-                left, right = self.compared(dims, depth)
-                return Formula(
-                    self.pick(["max", "min"]), left.dims if left.rank else right.dims, (left, right)
-                )
+                # a scalar first: max(X, 1) is along an axis
+                left, right = sorted(self.compared(dims, depth), key=lambda f: f.rank)
+                return Formula(self.pick(["max", "min"]), right.dims, (left, right))
             case 7:
                 left, right = self.compared(dims, depth)
                 kept = max(left.dims, right.dims, key=len)
@@ -492,7 +610,7 @@ class Grower:
         if self.condition(f) < 30:
             return f
         for shift in (Fraction(2), Fraction(5), Fraction(-5, 2)):
-            shifted = added(f, scaled(number(shift), Formula("eye", dims)))
+            shifted = added(f, scaled(number(shift), self.eye(dims[0])))
             if self.condition(shifted) < 30:
                 return shifted
         return self.definite(f)
@@ -507,7 +625,7 @@ class Grower:
         small = self.bounded(f)
         if np.max(np.abs(self.values(small))) > 3:
             small = unary("tanh", small)
-        eye = Formula("eye", f.dims)
+        eye = self.eye(f.dims[0])
         return added(
             chain([(small, True), (small, False)]), self.pick([eye, scaled(number(2), eye)])
         )
@@ -555,18 +673,30 @@ class Grower:
     def diag(self, dims: tuple[str, ...], depth: int) -> Formula:
         if dims[0] == dims[1] and self.draw(2):
             x = self.grow(dims[:1], depth)
-            return product([(x, "a"), (Formula("eye", dims), "ab")], "ab", "diag")
+            return product([(x, "a"), (self.eye(dims[0]), "ab")], "ab", "diag")
         matrix = self.grow(dims, depth)
         if self.draw(2):
             return product([(self.grow(dims[:1], depth - 1), "a"), (matrix, "ab")], "ab", "rows")
         return product([(self.grow(dims[1:], depth - 1), "b"), (matrix, "ab")], "ab", "columns")
 
     def matrix(self, dims: tuple[str, ...], depth: int) -> Formula:
-        if dims[0] != dims[1]:
+        if dims[0] != dims[1] and self.draw(2):
             return self.times(dims, depth)
-        match self.draw(3):
+        if dims[0] != dims[1]:
+            f = self.grow(dims[::-1], depth)
+            if self.condition(f) < 20 and min(self.values(f).shape) > 0:
+                return Formula("function", dims, (f,), "pinv")
+            return self.times(dims, depth)
+        match self.draw(7):
             case 0:
                 return Formula("function", dims, (self.regular(dims, depth),), "inv")
+            case 3 | 4:
+                return self.power_series(dims, depth)
+            case 5:
+                f = self.regular(dims, depth)
+                return self.bounded(Formula("function", dims, (f,), self.pick(["adj", "pinv"])))
+            case 6:
+                return self.symbolic_power(self.regular(dims, depth))
             case 1:
                 return Formula(
                     "matrix power", dims, (self.regular(dims, depth),), self.pick([-1, -2])
@@ -583,16 +713,393 @@ class Grower:
         x = self.grow(dims[:1], depth)
         reach = float(np.max(np.abs(self.values(x)))) * np.linalg.norm(self.values(a), 2)
         shift = Fraction(int(np.ceil(reach * 1.5)) + 1)
-        b = scaled(number(shift), Formula("eye", (n, n)))
+        b = scaled(number(shift), self.eye(n))
         name = self.pick(names)
         if name == "det" and float(shift) ** self.sizes[n] > 1e3:
             name = "logdet"
         return Formula("batch", dims, (x, a, b), name)
 
+    # functions of whole vectors and matrices
 
-def grow(draw: Draw, rank: int | None = None) -> Problem:
+    def quadratic(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """Functions of square matrices, and Kronecker products and blocks, between vectors."""
+        n = dims[0] if dims else self.dim()
+        wide = [self.plus(n, "1"), self.product(n, self.pick(SIZES[:3]))] if n in SIZES else []
+        n = self.pick([n, n, *wide]) if not dims else n
+        make = self.structured if "*" in n or "+" in n or self.draw(5) == 4 else self.matrix
+        middle = self.bounded(make((n, n), depth))
+        if not dims and self.draw(3) == 2:
+            return product([(middle, "aa")], "", ("trace", False))
+        turned = bool(self.draw(2))
+        right = self.grow((n,), depth - 1)
+        if dims:
+            return chain([(middle, turned)], right=right)
+        left = right if self.draw(2) else self.grow((n,), depth - 1)
+        return chain([(middle, turned)], left, right)
+
+    def measure(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """A scalar of something structured."""
+        m, n = self.pick(SIZES[:3]), self.pick(SIZES[:3])
+        sums = [self.plus(m, "1"), self.plus(m, n)]
+        wide = self.pick([*sums, self.product(m, n), self.product(m, n), "3", "3", "2"])
+        inner = self.pick([(wide,), (wide,), (wide, n), (wide, wide)])
+        f = self.bounded(self.structured(inner, depth))
+        match self.draw(4):
+            case 0:
+                letters = "ab"[: f.rank]
+                other = self.grow(f.dims, depth - 1)
+                return product([(f, letters), (other, letters)], "")
+            case 1:
+                return Formula("function", (), (self.off_origin(f),), "norm2")
+            case 2:
+                return Formula("total", (), (unary(self.pick(["sin", "tanh"]), f),),
+                               tuple(range(f.rank)))  # fmt: skip
+        g = self.inside(f, -5.0, 5.0)
+        return Formula("reduce", (), (g,), ("logsumexp", tuple(range(f.rank))))
+
+    def power_series(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """A function by its power series, of a small matrix near the identity for logarithms."""
+        name = self.pick(SERIES)
+        if self.sizes[dims[0]] > 4:
+            return self.symbolic_power(self.regular(dims, depth))
+        f = self.grow(dims, depth)
+        length = float(np.linalg.norm(self.values(f), 2))
+        if name in ("logm", "sqrtm"):
+            if length > 0.6:
+                f = scaled(number(Fraction(1, int(np.ceil(2 * length)))), f)
+            f = added(self.pick([self.eye(dims[0]), scaled(number(2), self.eye(dims[0]))]), f)
+        elif length > 1.5:
+            f = scaled(number(Fraction(1, int(np.ceil(length)))), f)
+        return Formula("function", dims, (f,), name)
+
+    def symbolic_power(self, base: Formula) -> Formula:
+        k = self.integer()
+        exponent = self.pick(
+            [k, k, added(k, number(1), signs=[1, -1]), Formula("negate", (), (k,))]
+        )
+        return self.bounded(Formula("symbolic power", base.dims, (base, exponent)))
+
+    def structured(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """Blocks, Kronecker products, vec, cross products: what the sizes allow."""
+        ways: list[Callable[[tuple[str, ...], int], Formula]] = []
+        if any("+" in d or d in "23" for d in dims):
+            ways.append(self.blocks)
+        if any("*" in d for d in dims) or (len(dims) == 2 and self.draw(4) == 3):
+            ways.append(self.kron)
+        if len(dims) == 1 and "*" in dims[0]:
+            ways += [self.vec, self.vec, self.commuted]
+        if dims == ("3",):
+            ways += [self.cross, self.cross]
+        if len(dims) == 1 and self.draw(3) == 2:
+            ways.append(self.pinv_vector)
+        return self.pick(ways or [self.contraction])(dims, depth)
+
+    def blocks(self, dims: tuple[str, ...], depth: int) -> Formula:
+        return self.joined(dims, lambda own: self.grow(own, depth - 1), zeros=2)
+
+    def kron(self, dims: tuple[str, ...], depth: int) -> Formula:
+        sides: list[tuple[str | None, str | None]] = []
+        for dim in dims:
+            pair = dim.split("*") if "*" in dim else [dim, None]
+            sides.append((pair[0], pair[1]) if self.draw(2) else (pair[1], pair[0]))
+        if len(sides) == 1:
+            sides = [sides[0], (None, None)] if self.draw(2) else [(None, None), sides[0]]
+        owns = [(sides[0][k], sides[1][k]) for k in range(2)]
+        args = [self.grow(tuple(d for d in own if d), depth - 1) for own in owns]
+        return Formula("kron", dims, tuple(args), tuple(owns))
+
+    def vec(self, dims: tuple[str, ...], depth: int) -> Formula:
+        sides = dims[0].split("*")
+        if self.draw(2):
+            sides.reverse()
+        return Formula("vec", dims, (self.grow((sides[0], sides[1]), depth),))
+
+    def commuted(self, dims: tuple[str, ...], depth: int) -> Formula:
+        matrix = self.commutation(dims * 2)
+        turned = bool(self.draw(2))
+        return chain([(matrix, turned)], right=self.grow(dims, depth))
+
+    def cross(self, dims: tuple[str, ...], depth: int) -> Formula:
+        args = self.grow(dims, depth), self.grow(dims, depth - 1)
+        if self.draw(2):
+            return Formula("cross", dims, args)
+        return product([(Formula("eps", dims * 3), "abc"), (args[0], "b"), (args[1], "c")], "a")
+
+    def pinv_vector(self, dims: tuple[str, ...], depth: int) -> Formula:
+        return Formula("function", dims, (self.off_origin(self.grow(dims, depth)),), "pinv")
+
+    # reductions
+
+    def reduce(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """``max min prod logsumexp`` over some axes."""
+        name = self.pick(["max", "min", "prod", "logsumexp", "logsumexp"])
+        count = 1 + (self.draw(3) == 2 and len(dims) < 3)
+        inner, axes = list(dims), []
+        for _ in range(count):
+            inner.insert(self.draw(len(inner) + 1), "")
+        axes = [k for k, d in enumerate(inner) if not d]
+        for k in axes:
+            inner[k] = self.dim()
+        f = self.grow(tuple(inner), depth)
+        if name == "prod":
+            f = self.inside(f, -1.6, 1.6)
+        elif name == "logsumexp":
+            f = self.inside(f, -5.0, 5.0)
+        elif not self.is_parted(self.values(f), tuple(axes)):
+            name = "logsumexp"
+            f = self.inside(f, -5.0, 5.0)
+        return Formula("reduce", dims, (f,), (name, tuple(axes)))
+
+    def is_parted(self, found: Array, axes: tuple[int, ...]) -> bool:
+        """Whether the largest and the smallest entries are far from the next ones."""
+        flat = np.moveaxis(found, axes, range(len(axes)))
+        flat = flat.reshape(math.prod(flat.shape[: len(axes)]), -1)
+        order = np.sort(flat, axis=0)
+        if len(order) < 2:
+            return True
+        return bool(np.all(order[-1] - order[-2] > KINK) and np.all(order[1] - order[0] > KINK))
+
+    def softmax(self, dims: tuple[str, ...], depth: int) -> Formula:
+        f = self.inside(self.grow(dims, depth), -5.0, 5.0)
+        return Formula("softmax", dims, (f,), self.draw(len(dims)))
+
+    def stable(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """What has a stable form, written as it is not stable."""
+        axis = self.draw(len(dims) + 1)
+        inner = (*dims[:axis], self.dim(), *dims[axis:])
+        f = self.grow(inner, depth)
+        if self.draw(3) == 2:
+            square = power(f, 2) if self.draw(2) else entrywise(f, f)
+            total = Formula("total", dims, (square,), (axis,))
+            if np.all(self.values(total) > 0.1):
+                return power(total, self.pick([Fraction(1, 2), Fraction(-1, 2), Fraction(3, 2)]))
+        powers = unary("exp", self.inside(f, -3.0, 3.0))
+        total = Formula("total", dims, (powers,), (axis,))
+        if self.draw(2) or not dims:
+            return unary("log", total)
+        powers = unary("exp", self.inside(self.grow(dims, depth), -3.0, 3.0))
+        axis = self.draw(len(dims))
+        total = Formula("total", dims[:axis] + dims[axis + 1 :], (powers,), (axis,))
+        letters = "abcdefgh"[: len(dims)]
+        own = letters[:axis] + letters[axis + 1 :]
+        return product([(powers, letters), (power(total, -1), own)], letters)
+
+    # sums over integers
+
+    def range(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """``sum[r=0..k](…)`` of powers of matrices and numbers."""
+        free = [c for c in COUNTERS if c not in self.counting]
+        if not free:
+            return self.contraction(dims, depth)
+        name = free[0]
+        counter = Formula("counter", (), (), name)
+        low = self.pick([0, 0, 1, -1])
+        low_end: Formula = number(low)
+        if self.draw(2):
+            high = number(low + self.draw(3))
+        else:
+            k = self.integer()
+            high = self.pick([k, added(k, number(1), signs=[1, -1])])
+        self.counting.append(name)
+        self.data[name] = 1.0
+        body = self.counted_body(dims, depth, counter, low, high)
+        self.counting.pop()
+        del self.data[name]
+        return Formula("range", dims, (low_end, high, body), (name, "sum"))
+
+    def counted_body(
+        self, dims: tuple[str, ...], depth: int, counter: Formula, low: int, high: Formula
+    ) -> Formula:
+        weighted = product([(counter, ""), (self.grow(dims, depth), "abcdefgh"[: len(dims)])],
+                           "abcdefgh"[: len(dims)], "scale")  # fmt: skip
+        if low < 0:
+            return weighted
+        small = self.inside(self.grow((), depth), 0.3, 1.3)
+        match self.draw(5):
+            case 0:
+                return weighted
+            case 1:
+                return scaled(Formula("pow", (), (small, counter)), self.grow(dims, depth))
+            case 2:
+                f = self.inside(self.grow(dims, depth), -1.3, 1.3)
+                return Formula("pow", dims, (self.off_zero(f), counter))
+            case 3:
+                return unary(self.pick(["sin", "cos", "tanh"]), weighted)
+        if len(dims) != 2 or dims[0] != dims[1]:
+            return weighted
+        f = self.grow(dims, depth)
+        length = float(np.linalg.norm(self.values(f), 2))
+        if length > 1.2:
+            f = scaled(number(Fraction(1, int(np.ceil(length)))), f)
+        first = Formula("symbolic power", dims, (f, counter))
+        if self.draw(2):
+            return first
+        rest = added(high, counter, signs=[1, -1])
+        last = Formula("symbolic power", dims, (f, rest))
+        return chain([(first, False), (self.grow(dims, depth - 1), False), (last, False)])
+
+    def product_of_integers(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """``prod[r=1..3](a + r)``."""
+        counter = Formula("counter", (), (), COUNTERS[-1])
+        if COUNTERS[-1] in self.counting:
+            return self.inner(dims, depth)
+        f = self.inside(self.grow(dims, depth), -1.5, 1.5)
+        body = added(f, counter) if self.draw(2) else scaled(counter, f)
+        ends = number(1), number(1 + self.draw(3))
+        return Formula("range", (), (*ends, body), (COUNTERS[-1], "prod"))
+
+    def series(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """``sum[i=1..n-1](x[i]*y[i-1])``."""
+        dim = self.pick(SIZES[:3])
+        room = self.sizes[dim]
+        start, back = self.pick([(0, 0), (0, 0), (1, 0), (0, 1)])
+        if start + back >= room:
+            start = back = 0
+        args = [self.grow((dim,), depth)]
+        offsets = [0]
+        if self.draw(2):
+            args.append(self.grow((dim,), depth - 1))
+            offsets.append(self.pick([-start, back]))
+        weight = self.pick([0, 1, 1, 2])
+        data = tuple(offsets), start, back, weight
+        return self.bounded(Formula("series", (), tuple(args), data))
+
+    # unknown functions
+
+    def unknown_function(self, dims: tuple[str, ...], depth: int) -> Formula:
+        """A function of which only the name is known: entry by entry, of whole arguments, of x."""
+        if any("+" in d for d in dims) or len(dims) > 2:
+            return self.map(dims, depth)
+        kind = self.kind(dims)
+        match self.draw(4):
+            case 0:
+                count = 1 + self.draw(2)
+                types = ", ".join(["scalar"] * count)
+                args = [self.grow(dims, depth) for _ in range(count)]
+                if len(args) > 1 and self.draw(2):
+                    args[1] = self.grow((), depth)
+                return Formula("unknown map", dims, tuple(args), self.named(f"{types} -> scalar"))
+            case 1 | 2:
+                ranks = [(), (self.dim(),), (self.dim(), self.dim())]
+                owns = [self.pick(ranks) for _ in range(1 + self.draw(2))]
+                if not dims and not any(owns):
+                    owns[0] = ranks[1]
+                if any("+" in d for own in owns for d in own):
+                    owns = [("n",)]
+                types = ", ".join(map(self.kind, owns))
+                args = [self.grow(own, depth) for own in owns]
+                return Formula("unknown", dims, tuple(args), self.named(f"{types} -> {kind}"))
+        first = self.variable(self.pick([("n",), ("m",), ()]))
+        others = [self.variable(("p",))] if self.draw(3) == 2 else []
+        if first.kind != "variable" or any(f.kind != "variable" for f in others):
+            return self.map(dims, depth)
+        args = list({f.data: f for f in (first, *others)}.values())
+        of = ", ".join(f.data for f in args)
+        return Formula("unknown", dims, tuple(args), self.named(f"{kind} of {of}"), "of")
+
+    def kind(self, dims: Sequence[str]) -> str:
+        """Dims as a declaration writes them."""
+        shown = ", ".join(self.shown[d] for d in dims)
+        return ("scalar", "vector", "matrix")[len(dims)] + (f"({shown})" if dims else "")
+
+    def named(self, declaration: str) -> str:
+        """A name with a declaration; the same one for the same declaration at times."""
+        same = [name for name, known in self.unknown.items() if known == declaration]
+        if same and self.draw(2):
+            return self.pick(same)
+        free = [n for n in UNKNOWN if n not in self.unknown and n not in self.data]
+        name = free[0] if free else f"f{len(self.unknown)}"
+        self.unknown[name] = declaration
+        return name
+
+
+class ComplexGrower(Grower):
+    """Grows formulas with complex variables, of functions that are defined for them."""
+
+    def variable(self, dims: tuple[str, ...], *, positive: bool = False) -> Formula:
+        known = len(self.data)
+        f = super().variable(dims)
+        if len(self.data) > known and f.kind == "variable":
+            shape = self.data[f.data].shape
+            self.properties.pop(f.data, None)
+            self.data[f.data] = self.rng.uniform(0.3, 1.2, shape)
+            if self.draw(3):
+                self.data[f.data] = self.data[f.data] + 1j * self.rng.uniform(-1.2, 1.2, shape)
+                self.properties[f.data] = "complex"
+        return f
+
+    def options(self, rank: int) -> list[Grow]:
+        either: list[Grow] = [self.sum, self.map, self.map, self.entrywise, self.scale]
+        either += [self.contraction, self.range, self.conjugate, self.conjugate]
+        more: list[list[Grow]] = [
+            [self.inner, self.total, self.function, self.trace, self.series, self.quadratic],
+            [self.times, self.total, self.diagonal, self.structured, self.times, self.pick_entry],
+            [self.times, self.outer_product, self.transpose, self.matrix, self.diag],
+            [],
+            [],
+        ]
+        return either + more[rank]
+
+    def conjugate(self, dims: tuple[str, ...], depth: int) -> Formula:
+        f = unary("conj", self.grow(dims, depth))
+        if len(dims) == 2 and self.draw(2):
+            f = product([(unary("conj", self.grow(dims[::-1], depth)), "ba")], "ab", "transpose")
+        return f
+
+    def map(self, dims: tuple[str, ...], depth: int) -> Formula:
+        f = self.inside(self.grow(dims, depth), -1.5, 1.5)
+        match self.draw(4):
+            case 0:
+                return power(f, self.pick([2, 3]))
+            case 1:
+                return power(self.off_zero(f), self.pick([-1, -2]))
+            case 2:
+                return unary("abs", self.off_zero(f))
+        return unary(self.pick(["exp", "sin", "cos", "sinh", "cosh", "expm1"]), f)
+
+    def inside(self, f: Formula, low: float, high: float) -> Formula:
+        """`f` made no larger than an interval, in any direction."""
+        largest = np.max(np.abs(self.values(f)), initial=0.0)
+        ratio = largest / min(abs(low), high)
+        return scaled(number(Fraction(1, int(np.ceil(ratio)))), f) if ratio > 1 else f
+
+    def off_zero(self, f: Formula) -> Formula:
+        for shift in (Fraction(0), Fraction(1), Fraction(-2), Fraction(5)):
+            if np.all(np.abs(self.values(f) + float(shift)) > 0.4):
+                return added(f, number(shift)) if shift else f
+        return added(unary("abs", f), number(1))
+
+    def definite(self, f: Formula) -> Formula:
+        return added(scaled(number(40), self.eye(f.dims[0])), self.inside(f, -5, 5))
+
+    def function(self, dims: tuple[str, ...], depth: int) -> Formula:
+        name = self.pick(["norm2", "normF", "norm1", "det"])
+        if name == "det":
+            n = self.dim()
+            return self.bounded(Formula("function", (), (self.regular((n, n), depth),), name))
+        inner = (self.dim(), self.dim()) if name == "normF" else (self.dim(),)
+        return Formula("function", (), (self.off_zero(self.grow(inner, depth)),), name)
+
+    def batch(self, dims: tuple[str, ...], depth: int) -> Formula:
+        return self.contraction(dims, depth)
+
+
+def entrywise(left: Formula, right: Formula) -> Formula:
+    """The product of each entry with its like."""
+    letters = "abcdefgh"[: left.rank]
+    return product([(left, letters), (right, letters)], letters, "entrywise")
+
+
+def grid(
+    heights: Sequence[str], widths: Sequence[str], filled: Sequence[Sequence[bool]]
+) -> tuple[Any, ...]:
+    """What a matrix of blocks needs: the sizes of its rows and columns, which blocks are not 0."""
+    return tuple(heights), tuple(widths), tuple(map(tuple, filled))
+
+
+def grow(draw: Draw, rank: int | None = None, *, is_complex: bool = False) -> Problem:
     """A random problem; its choices come from `draw`."""
-    grower = Grower(draw)
+    grower = ComplexGrower(draw) if is_complex else Grower(draw)
     rank = (0, 0, 0, 1, 1, 2, 2, 3, 4)[draw(9)] if rank is None else rank
     dims = tuple(grower.dim() for _ in range(rank))
     with np.errstate(all="ignore"):
@@ -600,12 +1107,15 @@ def grow(draw: Draw, rank: int | None = None) -> Problem:
         if not variables(formula):
             formula = added(formula, grower.grow((), 1), grower.variable(()))
     used = variables(formula)
-    sizes = {d for v in used for d in v.dims}
+    told = {d for v in used for d in v.dims if grower.shown[d] in SIZES}
     unused = [f for dims, fs in grower.made.items() for f in fs if f not in used]
     needed = {
-        d for f in subformulas(formula) for d in (*f.dims, *([f.data] if f.kind == "size" else []))
+        part
+        for f in subformulas(formula)
+        for d in (*f.dims, *([f.data] if f.kind == "size" else []))
+        for part in re.split("[*+ ]+", grower.shown[d])
     }
-    loose = {d for d in needed if d not in sizes}
+    loose = {d for d in needed if d in SIZES and d not in told}
     extra = [f for f in unused if loose & set(f.dims)]
     for dim in loose - {d for f in extra for d in f.dims}:
         extra.append(grower.fresh((dim,)))
@@ -618,13 +1128,14 @@ def grow(draw: Draw, rank: int | None = None) -> Problem:
         {name: word for name, word in grower.properties.items() if name in names},
         grower.seed,
         extra,
+        grower.unknown,
     )
 
 
-def seeded(seed: int, rank: int | None = None) -> tuple[Problem, Draw]:
+def seeded(seed: int, rank: int | None = None, *, is_complex: bool = False) -> tuple[Problem, Draw]:
     """The problem of a seed, and choices for its printing."""
     source = random.Random(seed)
-    return grow(source.randrange, rank), source.randrange
+    return grow(source.randrange, rank, is_complex=is_complex), source.randrange
 
 
 @dataclass(frozen=True)
@@ -651,7 +1162,7 @@ def parts(program: Program) -> Iterator[Program]:
     """The programs of the parts of a program, smallest first, with the same variables declared."""
     problem = program.problem
     everything = [*problem.variables, *problem.extra]
-    found = [f for f in subformulas(problem.formula) if variables(f)]
+    found = [f for f in subformulas(problem.formula) if variables(f) and not free_counters(f)]
     for formula in sorted(found, key=lambda f: len(subformulas(f))):
         used = {v.data for v in variables(formula)}
         extra = [v for v in everything if v.data not in used]
@@ -659,6 +1170,6 @@ def parts(program: Program) -> Iterator[Program]:
         yield written(replace(problem, formula=formula, extra=extra), draw)
 
 
-def program(seed: int, rank: int | None = None) -> Program:
+def program(seed: int, rank: int | None = None, *, is_complex: bool = False) -> Program:
     """The program of a seed."""
-    return written(*seeded(seed, rank))
+    return written(*seeded(seed, rank, is_complex=is_complex))

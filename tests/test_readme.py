@@ -1,4 +1,4 @@
-"""Every example of README.md is run, and what it prints is compared with what stands there."""
+"""Every example of README.md and docs/ is run, and its output compared with what stands there."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ from click.testing import CliRunner
 from tensorcalc.cli.main import cli
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d*(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
 TINY = 1e-9  # rounding: of such numbers only that they are so small is compared
 
 
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language."""
-    return [text for name, text in BLOCK.findall(README) if name == language]
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a language on a page."""
+    return [text for name, text in BLOCK.findall(page.read_text()) if name == language]
+
+
+def anchors(page: Path) -> set[str]:
+    """The names by which the headings of a page are linked to."""
+    headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def same(expected: str, found: str) -> bool:
@@ -42,7 +49,8 @@ class Checker(doctest.OutputChecker):
 
 def commands() -> list[tuple[str, str]]:
     """Command lines of the console blocks, and what they print."""
-    parts = [part for text in blocks("console") for part in re.split(r"^\$ ", text, flags=re.M)]
+    texts = [text for page in PAGES for text in blocks(page, "console")]
+    parts = [part for text in texts for part in re.split(r"^\$ ", text, flags=re.M)]
     return [
         (line, printed) for part in parts if part for line, _, printed in [part.partition("\n")]
     ]
@@ -50,7 +58,7 @@ def commands() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("line", "printed"), commands(), ids=[line for line, _ in commands()])
 def test_console(line: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command prints what the README says, messages included."""
+    """A command prints what the page says, messages included."""
     monkeypatch.chdir(ROOT)
     program, *arguments = shlex.split(line)
     assert program == "tensorcalc"
@@ -58,14 +66,15 @@ def test_console(line: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert same(printed, found), found
 
 
-def test_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Python blocks, one after the other in one session."""
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_python(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python blocks of a page, one after the other in one session."""
     monkeypatch.chdir(ROOT)
     session: dict[str, Any] = {}
     test = doctest.DocTestParser().get_doctest(
-        "\n".join(blocks("python")), session, "README.md", "README.md", 0
+        "\n".join(blocks(page, "python")), session, page.name, page.name, 0
     )
-    assert len(test.examples) > 20
+    assert test.examples or page != README
     printed: list[str] = []
     runner = doctest.DocTestRunner(Checker(), verbose=False)
     runner.run(test, out=printed.append)
@@ -74,17 +83,20 @@ def test_python(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_commands_of_installation() -> None:
     """The first command installs and runs the main job, the second one runs the tests."""
-    first, second = (text.strip() for text in blocks("sh"))
+    first, second = (text.strip() for text in blocks(README, "sh"))
     assert first.startswith("python3 -m venv .venv && .venv/bin/python -m pip install ")
     assert (ROOT / first.split()[-1]).is_file()
     assert '".[test]"' in second
     # .ci/run takes its command from the first line with this in it
-    assert [line for line in README.splitlines() if "-m pytest" in line] == [second]
+    assert [line for line in README.read_text().splitlines() if "-m pytest" in line] == [second]
 
 
-def test_links() -> None:
-    """Files that the README links to are there."""
-    targets = re.findall(r"\]\(([^)]+)\)", BLOCK.sub("", README))
-    files = [target for target in targets if not target.startswith("http")]
-    assert files
-    assert all((ROOT / file).exists() for file in files), files
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_links(page: Path) -> None:
+    """Files and headings that a page links to are there."""
+    prose = re.sub(r"`[^`]+`", "", BLOCK.sub("", page.read_text()))
+    targets = re.findall(r"\]\(([^)]+)\)", prose)
+    links = [target.partition("#") for target in targets if not target.startswith("http")]
+    assert links
+    assert all((page.parent / file).exists() for file, _, _ in links if file), links
+    assert {anchor for file, _, anchor in links if not file} <= anchors(page)
