@@ -35,6 +35,7 @@ from tensorcalc.ir import (
     Unknown,
     Variable,
 )
+from tensorcalc.limits import spend
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.structure import VanishesError, fold_structure
 from tensorcalc.traverse import fold
@@ -48,6 +49,7 @@ NO_SIZES: Mapping[str, Dim] = {}
 # f(A') is f(A)'
 TRANSPOSABLE = frozenset("inv det logdet adj pinv power expm logm sqrtm sinm cosm".split())
 MAX_TURNED = 4  # axes of an antisymmetric factor that are put in order
+MAX_VARIANTS = 36  # orders of the axes of several such factors that are tried
 # X^n up to here is written out as a product, so that it can be contracted freely
 MAX_WRITTEN_POWER = 32
 NORMS = ("norm2", "normF")
@@ -213,6 +215,7 @@ def einsum(
             kept += expand(node, labels, live)
         else:
             kept.append((node, labels))
+    spend(4 + 4 * len(kept))
     kept = _absorb_deltas(rank, live, kept)
     try:
         while (folded := fold_structure(rank, live, kept)) is not None:
@@ -251,7 +254,7 @@ def _numbered(
     variants: list[tuple[int, list[Factor]]] = [(1, [])]
     for node, labels in factors:
         is_odd = isinstance(node, LeviCivita) or (properties and is_skew(node))
-        turned = _turned(labels) if is_odd else [(1, labels)]
+        turned = _turned(labels) if is_odd and len(variants) <= MAX_VARIANTS else [(1, labels)]
         variants = [
             (sign * own, [*done, (node, order)]) for sign, done in variants for own, order in turned
         ]

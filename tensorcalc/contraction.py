@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tensorcalc.ir import Labels
+from tensorcalc.limits import spend
 
 # Ties are nearly always automorphisms, where every choice gives the same form; beyond this many
 # choices the best form so far is taken: still a right contraction, perhaps not the canonical one.
@@ -94,6 +95,7 @@ def _refine(
         if distinct == len(summed):
             return colours
         signatures = []
+        spend(1 + len(edges) // 2)
         for colour, (_, labels, symmetric) in zip(edge_colours, edges, strict=True):
             seen: Iterable[tuple[int, int]] = [
                 (0, a) if a < rank else (1, colours[a]) for a in labels

@@ -32,6 +32,7 @@ from tensorcalc.ir import (
     Unknown,
     Variable,
 )
+from tensorcalc.limits import metered
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.templates import formula, lift, scalar_formula
 from tensorcalc.traverse import postorder
@@ -67,6 +68,7 @@ def differentiate(output: Node, variable: Variable) -> Node:
     return vjp(output, seed, [variable], output.dims)[variable]
 
 
+@metered
 def jvp(output: Node, tangents: Mapping[Variable, Node], extra: Dims = ()) -> Node:
     """The differential of `output` with `tangents` for the differentials of variables.
 
@@ -97,6 +99,7 @@ def jvp(output: Node, tangents: Mapping[Variable, Node], extra: Dims = ()) -> No
     return found.get(output) or canonical.zeros((*output.dims, *extra))
 
 
+@metered
 def vjp(
     output: Node, cotangent: Node, variables: Sequence[Variable], extra: Dims = ()
 ) -> dict[Variable, Node]:

@@ -8,6 +8,9 @@ from functools import cached_property
 from itertools import chain, count
 from math import gcd
 
+from tensorcalc.errors import LimitError
+from tensorcalc.limits import current as limits, spend
+
 Monomial = tuple[str, ...]  # sorted
 
 
@@ -134,7 +137,13 @@ def _collected(terms: Iterable[tuple[Monomial, int]]) -> Dim:
     merged: dict[Monomial, int] = {}
     for names, number in terms:
         merged[names] = merged.get(names, 0) + number
-    return Dim(tuple(sorted((names, number) for names, number in merged.items() if number)))
+    found = Dim(tuple(sorted((names, number) for names, number in merged.items() if number)))
+    if len(found.names) > limits().size_names:
+        raise LimitError(f"more than {limits().size_names} names in a size (limit size_names)")
+    if any(abs(number) > limits().size for _, number in found.terms):
+        raise LimitError(f"a size is over {limits().size} (limit size)")
+    spend(len(found.names) // 16)
+    return found
 
 
 Dims = tuple[Dim, ...]

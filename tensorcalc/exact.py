@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from tensorcalc.errors import LimitError
+from tensorcalc.limits import current as limits
+
 MAX_EXACT_BITS = 1024  # longer fractions are rounded to a float's value
 
 # functions of exact arguments that are exact themselves
@@ -35,9 +38,16 @@ def exact(value: Fraction) -> Fraction:
     if value.numerator.bit_length() + value.denominator.bit_length() <= MAX_EXACT_BITS:
         return value
     try:
-        return Fraction(float(value))
+        rounded = Fraction(float(value))
     except OverflowError:
-        return value
+        rounded = Fraction(0)
+    if rounded:
+        return rounded
+    most = 2 * limits().literal_digits  # beyond floats: as many digits, and not much further
+    if max(abs(value), 1 / abs(value)) > 10**most:
+        raise LimitError(f"a number is beyond 10^{most} or 10^-{most} (limit literal_digits)")
+    unit = Fraction(2) ** (value.numerator.bit_length() - value.denominator.bit_length() - 64)
+    return round(value / unit) * unit
 
 
 def exact_function(function: str, values: Sequence[Fraction]) -> Fraction | None:

@@ -42,6 +42,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from tensorcalc.dims import Dim, Dims
+from tensorcalc.limits import spend
 
 Labels = tuple[int, ...]
 
@@ -441,6 +442,7 @@ _lock = threading.Lock()
 def _intern(node: NodeT) -> NodeT:
     """The one node with these facts. Keys hold no nodes, so a dropped chain frees itself flat."""
     text = f"{type(node).__name__}{node.dims}{node.facts()}".encode()
+    spend(1 + len(node.operands) // 4 + len(text) // 256)
     digest = blake2b(text, digest_size=16)
     for operand in node.operands:
         digest.update(operand.key)

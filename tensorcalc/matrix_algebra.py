@@ -36,6 +36,7 @@ from typing import Any
 
 from tensorcalc.dims import Dims
 from tensorcalc.functions import FUNCTIONS
+from tensorcalc.limits import spend
 
 ONE = Fraction(1)
 ENTRYWISE = frozenset(name for name, entry in FUNCTIONS.items() if entry.arity == 1)
@@ -66,6 +67,7 @@ class Matrix:
         symmetric: bool = False,
         dims: Dims | None = None,
     ) -> None:
+        spend(1 + len(args) // 8)
         self.dims = dims
         self.op, self.shape, self.args, self.data = op, shape, args, data
         self.cost = cost + sum(arg.cost for arg in args)

@@ -13,6 +13,7 @@ from fractions import Fraction
 from tensorcalc import canonical
 from tensorcalc.ir import Add, Einsum, Node
 from tensorcalc.joins import join_factors
+from tensorcalc.limits import metered
 from tensorcalc.piecewise import join_where
 from tensorcalc.rules import apply_rules
 from tensorcalc.stable import stable_form
@@ -21,6 +22,7 @@ from tensorcalc.traverse import postorder, users
 MAX_ROUNDS = 50
 
 
+@metered
 def simplify(roots: Sequence[Node]) -> list[Node]:
     """The roots in normal form.
 

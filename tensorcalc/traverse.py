@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Generator, Iterable
 from typing import Any, TypeVar
 
 from tensorcalc.ir import Node, Variable
+from tensorcalc.limits import spend
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ def postorder(roots: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
                 stack.append((node, True))
                 # reversed: the first operand is then finished first, as a recursion would do
                 stack.extend((operand, False) for operand in reversed(node.operands))
+    spend(len(order) // 8)
     return order
 
 
@@ -39,6 +41,7 @@ def fold(
     """`visit(node, results of its operands)` for every node, operands first; all results."""
     results = {} if memo is None else memo
     for node in postorder(roots, results):
+        spend(1)
         results[node] = visit(node, tuple([results[operand] for operand in node.operands]))
     return results
 
@@ -94,6 +97,7 @@ def trampoline(steps: Steps[T]) -> T:
             error, value = raised, None
         else:
             stack.append(child)
+            spend(1)
             value = None
     result: T = value
     return result

@@ -19,7 +19,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import tensorcalc as tc
-from tensorcalc import ir
 from tensorcalc.errors import TensorcalcError
 
 PROGRAMS = [
@@ -330,18 +329,12 @@ HOSTILE = {
 }  # fmt: skip
 
 
-# until the passes tell their steps (`limits.spend`), some of these run away
-metered = pytest.mark.skipif(not hasattr(ir, "spend"), reason="the passes are not metered")
-
-
-@metered
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile(name: str) -> None:
     """None of these hangs, fills the memory, or raises anything but a clean error."""
     outcome(HOSTILE[name], steps=10_000, tokens=30_000, nesting=10_000)
 
 
-@metered
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_with_the_usual_limits(name: str) -> None:

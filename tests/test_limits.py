@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
 import tensorcalc as tc
 from tensorcalc.errors import LimitError
+from tensorcalc.expression import Expr
 from tensorcalc.limits import Limits, current, limits, metered, spend
 from tensorcalc.parse import parse
 
@@ -147,6 +149,50 @@ def test_steps_are_those_of_one_pass() -> None:
                 outer(times, count)
         spend(1000)
         assert inner(100) == 100
+
+
+PASSES: dict[str, Callable[[Expr], object]] = {
+    "simplify": lambda expression: expression.node,
+    "print": str,
+    "differentiate": lambda expression: tc.diff(expression, "x"),
+}
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_every_pass_counts_its_steps(name: str) -> None:
+    """Elaboration tells the place; the others have none."""
+    text = "a\n" + "*".join(f"(x'*A{k}*x)" for k in range(20))
+    with limits(steps=100), pytest.raises(LimitError, match="limit steps") as caught:
+        tc.parse(text)
+    assert (caught.value.line, caught.value.column) == (2, 1)
+    expression = tc.parse(text)
+    if name != "simplify":
+        assert expression.node
+    with limits(steps=100), pytest.raises(LimitError, match="limit steps"):
+        PASSES[name](expression)
+    assert PASSES[name](expression) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [("1e300*a*1e300", "1e600*a"), ("a*1e-300/1e300", "1e-600*a")],
+)
+def test_numbers_beyond_floats(text: str, same: str) -> None:
+    """They neither overflow nor vanish; far beyond, they are an error."""
+    with limits(literal_digits=1000):
+        assert tc.parse(text).node is tc.parse(same).node
+    with pytest.raises(LimitError, match=r"beyond 10\^800"):
+        tc.parse("1e400*1e400*1e400*a")
+    with pytest.raises(LimitError, match=r"beyond 10\^800"):
+        tc.parse("1e-400*1e-400*1e-400*a")
+
+
+@pytest.mark.parametrize("program", ["kron(A, kron(B, kron(C, D)))", "[w; x; y; z]"])
+def test_sizes_that_are_made_are_limited(program: str) -> None:
+    """Also a size that nobody wrote has not too many names."""
+    with limits(size_names=3), pytest.raises(LimitError, match="limit size_names") as caught:
+        tc.parse(program)
+    assert caught.value.line == 1
 
 
 @pytest.mark.parametrize("program", ["T : tensor(2, 2, 2); T", "T[i,j,k] -> [k,j,i]"])

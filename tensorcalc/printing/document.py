@@ -9,6 +9,7 @@ from tensorcalc import matrix_algebra as matrix
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Node, Variable
 from tensorcalc.layout import is_transposed, vectorized
+from tensorcalc.limits import metered
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.matrix_sizes import say_sizes
 from tensorcalc.printing import einsum, latex, mathml, text
@@ -38,6 +39,7 @@ def size_text(variables: Mapping[str, Variable]) -> SizeText:
     return write
 
 
+@metered
 def to_text(
     node: Node,
     variables: Mapping[str, Variable],
@@ -50,6 +52,7 @@ def to_text(
     return "\n".join(_document(node, variables, groups, layout, text.to_text, TEXT, row))
 
 
+@metered
 def to_latex(
     node: Node,
     variables: Mapping[str, Variable],
@@ -66,6 +69,7 @@ def to_latex(
     return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
 
 
+@metered
 def to_mathml(
     node: Node,
     variables: Mapping[str, Variable],
@@ -92,12 +96,14 @@ def to_mathml(
     return mathml.document([*lines, mathml.markup(result)])
 
 
+@metered
 def to_index(node: Node, variables: Mapping[str, Variable]) -> str:
     """Index notation throughout."""
     (node,) = use_properties([node])
     return "\n".join(_index_lines(node, variables, TEXT, text.to_text))
 
 
+@metered
 def to_einsum(node: Node, variables: Mapping[str, Variable]) -> str:
     """Einsum strings throughout."""
     return einsum.to_einsum(node, size_text(variables))

@@ -79,7 +79,7 @@ def _ones(entry: str, shape: str, size: str | None) -> str:
 
 def call(function: str, args: Sequence[str]) -> str:
     """A function applied, by the tables' templates."""
-    if function in FUNCTIONS:
+    if function in FUNCTIONS and len(args) == FUNCTIONS[function].arity:
         return FUNCTIONS[function].latex.format(*args)
     if function == "inv":
         return rf"\left({args[0]}\right)^{{-1}}" if len(args[0]) > 1 else rf"{args[0]}^{{-1}}"
