@@ -41,6 +41,7 @@ from tensorcalc.limits import spend
 ONE = Fraction(1)
 ENTRYWISE = frozenset(name for name, entry in FUNCTIONS.items() if entry.arity == 1)
 TRANSPOSABLE = frozenset("inv adj pinv expm logm sqrtm sinm cosm".split()) | ENTRYWISE
+MAX_PUSHED = 250  # symbols of what a transpose is pushed into
 MAX_FACTORED = 24  # longer sums are printed as they are
 TRANSPOSED = {"scalar": "scalar", "column": "row", "row": "column", "matrix": "matrix"}
 
@@ -238,6 +239,8 @@ def transpose(x: Matrix) -> Matrix:
         return Matrix("hermitian", shape, x.args)
     wrapped = Matrix("transpose", shape, (x,), cost=1 + (x.op not in ("name", "call")))
     pushed: Matrix | None = None
+    if x.cost > MAX_PUSHED:
+        return wrapped
     if x.op == "product":
         coefficient, scalars, chain = parts(x)
         pushed = product(coefficient, scalars, [transpose(f) for f in reversed(chain)])
