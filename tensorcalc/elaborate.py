@@ -350,9 +350,13 @@ class _Elaborator:
         while parts:
             operator, child = parts.pop(0)
             if self.unknowns and parts and parts[0][0] == "/":
-                found = unknowns.derivative_of(child, parts[0][1], self.unknowns)
+                above, sign = child, 1
+                while above.kind == "negate":  # -du/dx
+                    above, sign = above.children[0], -sign
+                found = unknowns.derivative_of(above, parts[0][1], self.unknowns)
                 if found is not None:
-                    value = yield self.derivative(found, child, parts.pop(0)[1], bound)
+                    value = yield self.derivative(found, above, parts.pop(0)[1], bound)
+                    value = replace(value, node=canonical.scale(sign, value.node))
                     factors.append(Factor(operator, value))
                     continue
             if operator in ("/", "./"):  # the reciprocal of a product is a place of its own

@@ -31,7 +31,7 @@ from tensorcalc.ir import (
 )
 from tensorcalc.printing import program
 from tensorcalc.printing.axes import repeated_over
-from tensorcalc.printing.index_style import TEXT, letters, shown_size
+from tensorcalc.printing.index_style import TEXT, letters, numbered, shown_size
 from tensorcalc.printing.render import ATOM, COMPARE, NEGATION, POSTFIX, PRODUCT, SUM, Text, fit
 from tensorcalc.printing.text import number
 from tensorcalc.recognize import unknown_text
@@ -60,7 +60,7 @@ class _Printer:
         levels = max([node.level + 1 for node in order if isinstance(node, Counter)], default=0)
         self.counters = list(islice(letters(COUNTERS, used), levels + 1))
         constants = dict.fromkeys(node for node in order if isinstance(node, Data))
-        self.data = dict(zip(constants, letters("C", used), strict=False))
+        self.data = dict(zip(constants, numbered("C", used), strict=False))
         self.ends: dict[Node, tuple[str, str]] = {}
         self.names = {node.name for node in order if isinstance(node, Unknown)}
         self.names |= {*self.counters, *self.data.values()}

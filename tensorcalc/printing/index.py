@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter as Counts
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate, chain, count, islice
+from itertools import accumulate, chain, islice
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim, Dims
@@ -56,6 +56,7 @@ from tensorcalc.printing.index_style import (
     TEXT as TEXT,
     IndexStyle as IndexStyle,
     letters,
+    numbered,
     shown_size,
 )
 from tensorcalc.printing.products import (
@@ -63,6 +64,7 @@ from tensorcalc.printing.products import (
     divisor,
     fixed_labels,
     grouped_factors,
+    has_one_term_each,
     is_one_over_square,
     is_product,
     lone_units,
@@ -148,7 +150,7 @@ class IndexPrinter:
         self.counters = list(islice(letters(COUNTERS, taken), levels))
         self.taken = taken | set(self.counters)
         constants = dict.fromkeys(node for node in order if isinstance(node, Data))
-        self.data = dict(zip(constants, _numbered("C", taken), strict=False))
+        self.data = dict(zip(constants, numbered("C", taken), strict=False))
         self.told: dict[Node, frozenset[int]] = {}
         self.along: dict[Node, Counted] = {}
         self.counting: dict[str, Range] = {}  # indices that stand for numbers, too
@@ -171,7 +173,7 @@ class IndexPrinter:
         }  # fmt: skip
         if not is_long and not nested:
             return
-        capitals = _numbered("T", taken)
+        capitals = numbered("T", taken)
         memo: dict[Node, int] = {}
 
         def shorten(node: Node, sizes: tuple[int, ...]) -> int:
@@ -352,13 +354,9 @@ class IndexPrinter:
 
     def rows(self, node: Add) -> str | None:
         """An explicit or block matrix, whole; None if it is none."""
-        placed = (Basis, Section)
-        parts = [part for term in node.operands for part in (term, *term.operands)]
         if self.whole_text is None or node.rank not in (1, 2) or node.counters:
             return None
-        lone = sum(len(lone_units(term)) for term in node.operands if isinstance(term, Einsum))
-        units = sum(isinstance(part, Section) and part.dims[1] == UNIT for part in parts)
-        if not any(isinstance(part, placed) for part in parts) or units > lone:
+        if not has_one_term_each(node):
             return None
         shown = self.whole_text(node)
         if shown is None or not _is_enclosed(shown, *self.style.brackets):
@@ -826,10 +824,6 @@ class IndexPrinter:
         return self.enclosed(shown, [*ends, body], axes)
 
 
-def _numbered(prefix: str, taken: Iterable[str]) -> Iterator[str]:
-    return (name for k in count(1) if (name := f"{prefix}{k}") not in taken)
-
-
 def _names(axes: Iterable[str]) -> Counts[str]:
     """The index names among subscripts."""
     return Counts([axis for axis in axes if axis.isidentifier()])
@@ -844,8 +838,11 @@ def _is_enclosed(shown: str, opening: str, closing: str) -> bool:
 
 
 def _is_read_back(shown: str, node: Node) -> bool:
-    """Whether a whole text says the sizes of its constants, and does not transpose a product."""
-    return not UNSIZED.search(shown) and not (shown.endswith(")'") and is_product(node))
+    """Whether a whole text says sizes, and neither transposes a product nor squares a sum."""
+    if UNSIZED.search(shown) or (shown.endswith(")'") and is_product(node)):
+        return False
+    powers = [p for p in postorder([node]) if isinstance(p, Map) and p.function == "pow"]
+    return not any(map(is_one_over_square, powers))
 
 
 def _misplaced(found: Sequence[str], axes: Sequence[str]) -> int:

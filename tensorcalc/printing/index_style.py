@@ -56,6 +56,11 @@ def letters(choice: str, taken: Iterable[str]) -> Iterator[str]:
     return (name for name in names if name not in taken)
 
 
+def numbered(prefix: str, taken: Iterable[str]) -> Iterator[str]:
+    """The prefix with numbers, without the names `taken`."""
+    return (name for k in count(1) if (name := f"{prefix}{k}") not in taken)
+
+
 def shown_size(dim: Dim, size_text: Callable[[Dim], str | None]) -> str | None:
     """A size with its number last, as in ``n-1``."""
     rest = dim - dim.constant

@@ -51,6 +51,27 @@ def lone_units(node: Einsum) -> list[int]:
     ]  # fmt: skip
 
 
+def has_one_term_each(node: Add) -> bool:
+    """Whether the terms stand at different places of a matrix, one at each."""
+    places: set[frozenset[tuple[Node, int]]] = set()
+    for term in node.operands:
+        factors: list[tuple[Node, Labels]] = [(term, tuple(range(term.rank)))]
+        alone = 0
+        if isinstance(term, Einsum):
+            factors = list(zip(term.operands, term.labels, strict=True))
+            alone = len(lone_units(term))
+        placed = {
+            (factor, own[0])
+            for factor, own in factors
+            if isinstance(factor, Basis | Section) and own[0] < node.rank
+        }
+        units = [f for f, _ in factors if isinstance(f, Section) and f.dims[1] == UNIT]
+        if not placed or len(units) > alone:  # a vector of one entry reads as a scalar
+            return False
+        places.add(frozenset(placed))
+    return len(places) == len(node.operands)
+
+
 def grouped_factors(
     node: Einsum, left_out: set[int], squares: bool
 ) -> list[tuple[Node, tuple[int, ...], int]]:
