@@ -113,7 +113,7 @@ def diff(formula: Formula, *names: str, structured: bool = False) -> Expr:
             derivative = by_free_parameters(derivative, variable)
         (node,) = simplify([derivative])
         groups = (*groups, variable.rank)
-    return Expr.of(node, expression.variables, groups)
+    return Expr.of(node, expression.variables, groups, source=expression.source)
 
 
 def differential(formula: Formula, *names: str) -> Expr:
@@ -178,7 +178,9 @@ def grad(formula: Formula, names: Names) -> Expr | dict[str, Expr]:
     pulled = calculus.vjp(expression.node, number(1), variables)
     nodes = simplify([pulled[variable] for variable in variables])
     return {
-        variable.name: Expr.of(node, expression.variables, (0, variable.rank))
+        variable.name: Expr.of(
+            node, expression.variables, (0, variable.rank), source=expression.source
+        )
         for variable, node in zip(variables, nodes, strict=True)
     }
 
@@ -232,7 +234,7 @@ def jvp(formula: Formula, names: Names, directions: Names) -> Expr:
     expression = _expression(formula)
     _, tangents, everything = _directions(expression, names, directions)
     (node,) = simplify([calculus.jvp(expression.node, tangents)])
-    return Expr.of(node, everything, expression.groups)
+    return Expr.of(node, everything, expression.groups, source=expression.source)
 
 
 @overload
@@ -257,7 +259,7 @@ def vjp(formula: Formula, names: Names, cotangent: str) -> Expr | dict[str, Expr
     pulled = calculus.vjp(expression.node, seed, variables)
     nodes = simplify([pulled[variable] for variable in variables])
     results = {
-        variable.name: Expr.of(node, everything, (0, variable.rank))
+        variable.name: Expr.of(node, everything, (0, variable.rank), source=expression.source)
         for variable, node in zip(variables, nodes, strict=True)
     }
     return results[names] if isinstance(names, str) else results
@@ -278,7 +280,7 @@ def hvp(formula: Formula, names: Names, directions: Names) -> Expr | dict[str, E
     gradients = grad(expression, [variable.name for variable in variables])
     nodes = simplify([calculus.jvp(g.node, tangents) for g in gradients.values()])
     results = {
-        variable.name: Expr.of(node, everything, (0, variable.rank))
+        variable.name: Expr.of(node, everything, (0, variable.rank), source=expression.source)
         for variable, node in zip(variables, nodes, strict=True)
     }
     return results[names] if isinstance(names, str) else results

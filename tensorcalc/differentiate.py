@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim, Dims
@@ -86,17 +87,31 @@ def jvp(output: Node, tangents: Mapping[Variable, Node], extra: Dims = ()) -> No
         for position, operand in enumerate(node.operands):
             if operand not in found:
                 continue
-            for term in _differential(node, position):
+            for term, (own, tangent) in product(
+                _differential(node, position), _tangents(found[operand])
+            ):
                 sizes: dict[Hashable, Dim] = dict(enumerate(term.sizes))
                 sizes.update(zip(trailing, extra, strict=True))
-                filled = (found[operand], (*term.hole, *trailing))
+                filled = (tangent, (*term.hole, *trailing))
                 ends = [*range(term.rank), *trailing]
-                product = canonical.contract(ends, sizes, [*term.factors, filled])
+                made = canonical.contract(ends, sizes, [*term.factors, filled])
                 for counter in term.counters:
-                    product = canonical.range_sum(product, counter)
-                parts.append((term.coefficient, product))
+                    made = canonical.range_sum(made, counter)
+                parts.append((own * term.coefficient, made))
         found[node] = canonical.add((*node.dims, *extra), parts)
     return found.get(output) or canonical.zeros((*output.dims, *extra))
+
+
+def _tangents(tangent: Node) -> Sequence[canonical.Term]:
+    """A tangent's terms, if one of them is a delta, which vanishes in a product, else itself."""
+    terms = canonical.terms_of(tangent)
+    return terms if any(_is_unit(term) for _, term in terms) else [(Fraction(1), tangent)]
+
+
+def _is_unit(node: Node) -> bool:
+    return isinstance(node, Delta) or (
+        isinstance(node, Einsum) and all(isinstance(o, Delta) for o in node.operands)
+    )
 
 
 @metered

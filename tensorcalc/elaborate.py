@@ -43,6 +43,7 @@ from tensorcalc.parse_errors import ELSEWHERE
 from tensorcalc.reductions import REDUCTIONS, reduce_indices
 from tensorcalc.scope import DECLARATIONS, Scope
 from tensorcalc.shapes import Shapes
+from tensorcalc.source import NO_SOURCE, Source
 from tensorcalc.syntax import Syntax
 from tensorcalc.traverse import Steps, fold, trampoline
 from tensorcalc.value import Factor, Value
@@ -76,6 +77,7 @@ class Elaborated:
     indices: tuple[str, ...]  # the names of the first axes, if they were free indices
     variables: Mapping[str, Variable]
     assumptions: tuple[str, ...]
+    source: Source = NO_SOURCE
 
 
 @metered
@@ -122,14 +124,17 @@ def _finish(result: Value, indices: tuple[str, ...], scope: Scope, program: Synt
     """Put what was found of the sizes into all nodes."""
     solution = scope.shapes.solution()
     variables = {**scope.declared, **scope.used}
-    roots = [result.node, *variables.values()]
+    defined = {name: node for name, node in scope.inherited.items() if name not in variables}
+    defined.update((name, value.node) for name, value in scope.definitions.items())
+    roots = [result.node, *variables.values(), *scope.written, *defined.values()]
     if any(node.rank > limits().rank for node in roots):
         raise LimitError(f"a tensor has more than {limits().rank} axes (limit rank)", program.span)
     if not solution and not scope.shapes.has_unknowns:  # keeps building by operators linear
         nodes = dict(zip(roots, roots, strict=True))
     else:
         nodes = rename_sizes(roots, solution)
-    if any(name[0] == "." for n in nodes.values() for d in sizes_of(n) for name in d.names):
+    shown = [nodes[root] for root in (result.node, *variables.values())]
+    if any(name[0] == "." for n in shown for d in sizes_of(n) for name in d.names):
         raise ShapeError(
             "a size cannot be inferred", program.span, "give it: `vector(1, n)`, `eye(n)`"
         )
@@ -139,7 +144,12 @@ def _finish(result: Value, indices: tuple[str, ...], scope: Scope, program: Synt
         if name not in scope.definitions and isinstance(new, Variable):
             renamed[name] = new
     assumptions = tuple(scope.assumptions(renamed))
-    return Elaborated(nodes[result.node], result.row, indices, renamed, assumptions)
+    source = Source(
+        tuple(scope.appeared),
+        tuple([nodes[node] for node in scope.written]),
+        tuple((name, nodes[node]) for name, node in defined.items()),
+    )
+    return Elaborated(nodes[result.node], result.row, indices, renamed, assumptions, source)
 
 
 def rename_sizes(roots: list[Node], sizes: dict[str, Dim]) -> dict[Node, Node]:
@@ -258,7 +268,9 @@ class _Elaborator:
                 for sign, child in zip(syntax.words, syntax.children, strict=True):
                     term = yield self.value(child, bound)
                     terms.append((Fraction(1 if sign == "+" else -1), term))
-                return v.add(terms, self.shapes, bound, syntax.span)
+                total = v.add(terms, self.shapes, bound, syntax.span)
+                self.scope.note_sum(total.node)
+                return total
             case "power":
                 base = yield self.value(syntax.children[0], bound)
                 exponent = yield self.value(syntax.children[1], bound)

@@ -29,6 +29,7 @@ from tensorcalc.errors import (
 from tensorcalc.ir import Node, Unknown, Variable
 from tensorcalc.shapes import Shapes
 from tensorcalc.simplify import simplify
+from tensorcalc.source import NO_SOURCE, Source
 from tensorcalc.syntax import Syntax
 from tensorcalc.traverse import postorder
 from tensorcalc.value import Value
@@ -65,12 +66,20 @@ class Expr:
 
     @staticmethod
     def of(
-        node: Node, variables: Mapping[str, Variable], groups: tuple[int, ...], *, row: bool = False
+        node: Node,
+        variables: Mapping[str, Variable],
+        groups: tuple[int, ...],
+        *,
+        row: bool = False,
+        source: Source = NO_SOURCE,
     ) -> Expr:
-        """The expression of a node that is already made, in `variables`."""
+        """The expression of a node that is already made, in `variables`.
+
+        `source` is that of the expression it was made from.
+        """
         made = Expr(_leaf(Value(node, row=row)), groups, variables, is_open=True)
         made._is_open = False
-        made.__dict__["_elaborated"] = Elaborated(node, row, (), dict(variables), ())
+        made.__dict__["_elaborated"] = Elaborated(node, row, (), dict(variables), (), source)
         return made
 
     # ── facts ────────────────────────────────────────────────────────────────────────────────
@@ -98,6 +107,11 @@ class Expr:
         """The variables by name, in order of appearance, also those that dropped out."""
         found = self._elaborated.variables
         return {**{name: found.get(name, v) for name, v in self._also.items()}, **found}
+
+    @property
+    def source(self) -> Source:
+        """How the text that the expression comes from was written; printers keep to it."""
+        return self._elaborated.source
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -154,7 +168,7 @@ class Expr:
         made = self._elaborated
         indices = made.indices if self._is_open else ()
         facts = self.node, self.variables, self.groups, made.row, indices, self.assumptions
-        return restored, facts
+        return restored, (*facts, made.source)
 
     # indexing would make iteration endless, and comparisons are expressions, not truths
     __iter__ = None
@@ -183,13 +197,17 @@ class Expr:
         """
         from tensorcalc.printing import document
 
-        return document.to_text(self.node, self.variables, self.groups, layout, row=self._is_row)
+        return document.to_text(
+            self.node, self.variables, self.groups, layout, row=self._is_row, source=self.source
+        )
 
     def to_latex(self, *, layout: str = "mixed") -> str:
         """LaTeX, without delimiters."""
         from tensorcalc.printing import document
 
-        return document.to_latex(self.node, self.variables, self.groups, layout, row=self._is_row)
+        return document.to_latex(
+            self.node, self.variables, self.groups, layout, row=self._is_row, source=self.source
+        )
 
     def to_mathml(self, *, layout: str = "mixed") -> str:
         """Presentation MathML: one ``math`` element.
@@ -198,7 +216,9 @@ class Expr:
         """
         from tensorcalc.printing import document
 
-        return document.to_mathml(self.node, self.variables, self.groups, layout, row=self._is_row)
+        return document.to_mathml(
+            self.node, self.variables, self.groups, layout, row=self._is_row, source=self.source
+        )
 
     def to_index(self) -> str:
         """Index notation with an arrow that names the axes."""
@@ -352,9 +372,10 @@ def restored(
     row: bool,
     indices: tuple[str, ...],
     assumptions: tuple[str, ...],
+    source: Source = NO_SOURCE,
 ) -> Expr:
     """An expression from a pickle."""
-    leaf = _leaf(Value(node, row=row))
+    leaf = _leaf(Value(node, row=row, origin=source))
     whole = Expr(leaf, groups, variables, assumptions=assumptions)
     if not indices:
         return whole
@@ -373,7 +394,7 @@ def operand_syntax(item: Any) -> Syntax:
         if item._is_open:
             return item._syntax
         made = item._elaborated
-        return _leaf(Value(made.node, row=made.row, variables=made.variables))
+        return _leaf(Value(made.node, row=made.row, variables=made.variables, origin=made.source))
     if isinstance(item, Syntax):
         return item
     node = constant(item)

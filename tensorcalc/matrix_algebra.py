@@ -28,7 +28,10 @@ compare      left, right                          function name (`lt` …)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
@@ -42,8 +45,30 @@ ONE = Fraction(1)
 ENTRYWISE = frozenset(name for name, entry in FUNCTIONS.items() if entry.arity == 1)
 TRANSPOSABLE = frozenset("inv adj pinv expm logm sqrtm sinm cosm".split()) | ENTRYWISE
 MAX_PUSHED = 250  # symbols of what a transpose is pushed into
+MIN_SAVED = 3  # symbols that taking a factor out of some terms of a sum, not of all, must save
 MAX_FACTORED = 24  # longer sums are printed as they are
 TRANSPOSED = {"scalar": "scalar", "column": "row", "row": "column", "matrix": "matrix"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How the user's text writes: which names come first, and the sums, by key, that it has."""
+
+    order: Mapping[str, int] = field(default_factory=dict)
+    sums: frozenset[bytes] = frozenset()
+
+
+_WORDING = ContextVar("wording", default=Wording())  # noqa: B039  (it is frozen)
+
+
+@contextmanager
+def worded(wording: Wording) -> Iterator[None]:
+    """Within, expressions are built in the user's wording where there is a choice."""
+    token = _WORDING.set(wording)
+    try:
+        yield
+    finally:
+        _WORDING.reset(token)
 
 
 class Matrix:
@@ -151,7 +176,8 @@ def entrywise(function: str, args: Sequence[Matrix]) -> Matrix:
     elif function in ("lt", "le", "gt", "ge"):
         result = Matrix("compare", inner, tuple(bare), function)
     else:
-        result = call(function, bare, inner)
+        symmetric = inner == "matrix" and all(arg.symmetric for arg in shaped)
+        result = call(function, bare, inner, symmetric=symmetric)
     return result if shaped else spread(result, shape)
 
 
@@ -160,7 +186,11 @@ def power(base: Matrix, exponent: Matrix) -> Matrix:
     if exponent.op == "number" and exponent.data == 1:
         return base
     shape = base.shape if base.shape != "scalar" else exponent.shape
-    return Matrix("power", shape, (base, exponent))
+    even = exponent.op == "number" and exponent.data.denominator == 1 and exponent.data % 2 == 0
+    if even and written_sign(base) == -1:
+        base = _times(-ONE, base)
+    symmetric = base.symmetric and (exponent.shape == "scalar" or exponent.symmetric)
+    return Matrix("power", shape, (base, exponent), symmetric=symmetric)
 
 
 def matrix_power(base: Matrix, exponent: Matrix) -> Matrix:
@@ -239,7 +269,7 @@ def transpose(x: Matrix) -> Matrix:
         return Matrix("hermitian", shape, x.args)
     wrapped = Matrix("transpose", shape, (x,), cost=1 + (x.op not in ("name", "call")))
     pushed: Matrix | None = None
-    if x.cost > MAX_PUSHED:
+    if x.cost > MAX_PUSHED or _is_written(x):
         return wrapped
     if x.op == "product":
         coefficient, scalars, chain = parts(x)
@@ -336,7 +366,10 @@ def _scalar_order(scalar: Matrix) -> tuple[int, str]:
 
 
 def _signs(coefficient: Fraction, chain: list[Matrix]) -> tuple[Fraction, list[Matrix]]:
-    """Pull numbers out of sums, and turn signs around where that leaves fewer of them."""
+    """Pull numbers out of sums, and turn signs around where that leaves fewer of them.
+
+    A difference that the user wrote keeps the sign that it has there.
+    """
     factor_out = ONE
     balanced = []
     result = list(chain)
@@ -349,7 +382,9 @@ def _signs(coefficient: Fraction, chain: list[Matrix]) -> tuple[Fraction, list[M
         if any(abs(c) != common for c in coefficients):
             common = ONE
         negative = sum(c < 0 for c in coefficients)
-        if 2 * negative > len(coefficients):
+        if (sign := written_sign(_times(1 / common, inner))) is not None:
+            common *= sign
+        elif 2 * negative > len(coefficients):
             common = -common
         elif 2 * negative == len(coefficients):
             balanced.append(k)
@@ -361,6 +396,22 @@ def _signs(coefficient: Fraction, chain: list[Matrix]) -> tuple[Fraction, list[M
         result[balanced[0]] = _times(-ONE, result[balanced[0]])
         factor_out = -factor_out
     return factor_out, result
+
+
+def _is_written(x: Matrix) -> bool:
+    """Whether the user's text has the sum, in this sign and this way round."""
+    return x.key in _WORDING.get().sums
+
+
+def written_sign(x: Matrix) -> int | None:
+    """The sign by which a sum becomes one of the user's; None if it is none of them."""
+    sums = _WORDING.get().sums
+    if not sums or x.op != "sum" or len(x.args) > MAX_FACTORED:
+        return None
+    if not {x.key, transpose(x).key}.isdisjoint(sums):
+        return 1
+    turned = _times(-ONE, x)
+    return None if {turned.key, transpose(turned).key}.isdisjoint(sums) else -1
 
 
 def _times(number_: Fraction, factor: Matrix) -> Matrix:
@@ -434,6 +485,8 @@ def hadamard(factors: Iterable[Matrix]) -> Matrix:
         total = exponents[0] if len(exponents) == 1 else sum_([(ONE, e) for e in exponents])
         if not (total.op == "number" and total.data == 0):
             merged.append(power(base, total))
+    sign, merged = _signs(coefficient, merged)
+    coefficient *= sign
     merged.sort(key=lambda f: (f.op == "power", f.cost))
     if not merged:
         return spread(product(coefficient, scalars, []), flat[0].shape)
@@ -476,11 +529,16 @@ def _merge(items: Iterable[tuple[Fraction, Matrix]]) -> list[tuple[Fraction, Mat
     return [(c, t) for t, c in merged.items() if c]
 
 
-def _order(item: tuple[Fraction, Matrix]) -> tuple[int, int, str]:
+def _order(item: tuple[Fraction, Matrix]) -> tuple[object, ...]:
+    """Positive terms first, numbers before them, then as the names stand in the user's text."""
     coefficient, term = item
     flat = term.args[0] if term.op == "spread" else term
     place = 0 if flat.op == "number" and coefficient > 0 else 1 if coefficient > 0 else 2
-    return place, (term.op == "transpose") - term.cost, sketch(term)
+    words = sketch(term)
+    order = _WORDING.get().order
+    first = order.get(words.replace("~ ", "").partition(" ")[0], len(order))
+    turned = term.op == "product" and words.startswith("~")
+    return place, first, turned, (term.op == "transpose") - term.cost, words
 
 
 @lru_cache(maxsize=4096)
@@ -551,12 +609,23 @@ def _factored(items: list[tuple[Fraction, Matrix]]) -> Matrix:
                 if len(members) > 1:
                     new = _take_out(items, common, members, place)
                     total = _build_sum(new)
-                    if total.cost < best.cost:
+                    # terms alike are better left alike, unless much is saved
+                    least = 1 if len(members) == len(items) else MIN_SAVED
+                    if total.cost <= best.cost - least:
                         improved.append((total.cost, len(improved), new, total))
         if not improved:
             break
         _, _, items, best = min(improved, key=lambda c: c[:2])
-    return best
+    return _turned_sum(items, best)
+
+
+def _turned_sum(items: list[tuple[Fraction, Matrix]], total: Matrix) -> Matrix:
+    """``(A*B)' + (C*D)'`` as ``(A*B + C*D)'`` where that has fewer symbols."""
+    if total.op != "sum" or total.shape != "matrix" or total.symmetric or len(items) > MAX_FACTORED:
+        return total
+    turned = _build_sum([(c, transpose(t)) for c, t in items])
+    outside = Matrix("transpose", "matrix", (turned,), cost=2)
+    return outside if outside.cost < total.cost or _is_written(turned) else total
 
 
 SCALARS, LAST, FIRST = range(3)

@@ -16,7 +16,7 @@ from tensorcalc.errors import (
     UnknownNameError,
 )
 from tensorcalc.functions import FUNCTIONS
-from tensorcalc.ir import Constant, Delta, Variable
+from tensorcalc.ir import Add, Constant, Delta, Node, Variable
 from tensorcalc.limits import current as limits
 from tensorcalc.shapes import Shapes
 from tensorcalc.syntax import Syntax
@@ -25,6 +25,7 @@ from tensorcalc.value import Value
 
 DECLARATIONS = ("declaration", "abstract", "function")
 CONSTANTS = ("pi",)
+MAX_WRITTEN = 24  # longer sums, and more of them, are not remembered as they were written
 
 
 class Scope:
@@ -39,6 +40,9 @@ class Scope:
         self.definitions: dict[str, Value] = {}
         self.sizes: dict[str, Dim] = {}
         self.sums: list[str] = []
+        self.appeared: dict[str, None] = {}
+        self.written: dict[Node, None] = {}
+        self.inherited: dict[str, Node] = {}  # definitions of expressions made elsewhere
         self.readings: list[str] = []
         self.subscripts: dict[str, int] = {}
         for statement in program.children:
@@ -98,6 +102,7 @@ class Scope:
     def value(self, syntax: Syntax) -> Value:
         """What a name means: a definition, a variable, a size, a constant, or a new variable."""
         word = syntax.words[0]
+        self.appeared.setdefault(word)
         if word in self.definitions:
             return replace(self.definitions[word], span=syntax.span)
         if word in self.declared:
@@ -123,6 +128,7 @@ class Scope:
         if not isinstance(value, Value):
             raise TypeError("a node of syntax carries a Value")
         known = value.variables
+        self.appeared.update(dict.fromkeys(value.origin.order))
         for name, variable in (variables_of(value.node) if known is None else known).items():
             here = self.declared.get(name) or self.used.setdefault(name, variable)
             if not self.shapes.same(here, variable):
@@ -132,6 +138,11 @@ class Scope:
                     syntax.span,
                 )
             self.used.setdefault(name, here)
+            self.appeared.setdefault(name)
+        for node in value.origin.sums:
+            self.note_sum(node)
+        if len(self.inherited) < MAX_WRITTEN:
+            self.inherited = {**dict(value.origin.definitions), **self.inherited}
         return value
 
     def size(self, dim: Dim, span: Span) -> Dim:
@@ -167,6 +178,15 @@ class Scope:
         """Remember how something was read that could be read in two ways."""
         if line not in self.readings:
             self.readings.append(line)
+
+    def note_sum(self, node: Node) -> None:
+        """Remember a sum as the user wrote it, with its signs."""
+        if (
+            isinstance(node, Add)
+            and len(node.operands) <= MAX_WRITTEN
+            and len(self.written) < MAX_WRITTEN
+        ):
+            self.written.setdefault(node)
 
     def note_sums(self, value: Value) -> None:
         """Remember which indices Einstein's convention has summed."""

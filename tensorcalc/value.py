@@ -18,6 +18,7 @@ from tensorcalc.dims import Dim, Dims
 from tensorcalc.errors import MAX_QUOTED, IndexNotationError, ShapeError, Span, quote
 from tensorcalc.ir import Basis, Einsum, Merge, Node, Section, Variable
 from tensorcalc.shapes import Shapes
+from tensorcalc.source import NO_SOURCE, Source
 
 NO_SUMS: Mapping[str, Span | None] = {}
 
@@ -38,6 +39,7 @@ class Value:
     summed: Mapping[str, Span | None] = field(default_factory=lambda: NO_SUMS)
     note: str = ""  # why an undeclared name has its kind
     variables: Mapping[str, Variable] | None = None  # of the node, where they are known
+    origin: Source = NO_SOURCE  # of a node made elsewhere
 
     @property
     def rank(self) -> int:

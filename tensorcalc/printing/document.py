@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from xml.sax.saxutils import escape
 
 from tensorcalc import matrix_algebra as matrix
@@ -10,12 +11,14 @@ from tensorcalc.dims import Dim
 from tensorcalc.ir import Node, Variable
 from tensorcalc.layout import is_transposed, vectorized
 from tensorcalc.limits import metered
-from tensorcalc.matrix_algebra import Matrix
+from tensorcalc.matrix_algebra import Matrix, Wording
 from tensorcalc.matrix_sizes import say_sizes
 from tensorcalc.printing import einsum, latex, mathml, text
 from tensorcalc.printing.index import LATEX, TEXT, IndexPrinter, IndexStyle
 from tensorcalc.properties import use_properties
 from tensorcalc.recognize import recognize
+from tensorcalc.simplify import simplify
+from tensorcalc.source import NO_SOURCE, Source
 
 SIZE_FUNCTIONS = {(1, 0): "len", (2, 0): "rows", (2, 1): "cols"}
 SizeText = Callable[[Dim], str | None]
@@ -47,9 +50,10 @@ def to_text(
     layout: str,
     *,
     row: bool = False,
+    source: Source = NO_SOURCE,
 ) -> str:
     """The language's notation."""
-    return "\n".join(_document(node, variables, groups, layout, text.to_text, TEXT, row))
+    return "\n".join(_document(node, variables, groups, layout, text.to_text, TEXT, row, source))
 
 
 @metered
@@ -60,9 +64,10 @@ def to_latex(
     layout: str,
     *,
     row: bool = False,
+    source: Source = NO_SOURCE,
 ) -> str:
     """LaTeX; several lines are the rows of an ``aligned`` environment."""
-    lines = _document(node, variables, groups, layout, latex.to_latex, LATEX, row)
+    lines = _document(node, variables, groups, layout, latex.to_latex, LATEX, row, source)
     if len(lines) == 1:
         return lines[0]
     rows = " \\\\\n".join("& " + line for line in lines)
@@ -77,6 +82,7 @@ def to_mathml(
     layout: str,
     *,
     row: bool = False,
+    source: Source = NO_SOURCE,
 ) -> str:
     """Presentation MathML; what has no matrix form stands in it as text."""
     sizes = size_text(variables)
@@ -110,6 +116,29 @@ def to_einsum(node: Node, variables: Mapping[str, Variable]) -> str:
 
 
 def _document(
+    node: Node,
+    variables: Mapping[str, Variable],
+    groups: tuple[int, ...],
+    layout: str,
+    render: Callable[[Matrix], str],
+    style: IndexStyle,
+    row: bool,
+    source: Source,
+) -> list[str]:
+    with matrix.worded(_wording(source, size_text(variables))):
+        return _lines(node, variables, groups, layout, render, style, row)
+
+
+def _wording(source: Source, sizes: SizeText) -> Wording:
+    """The wording of a text: the order of its names, and its sums with their signs."""
+    order = Wording({name: place for place, name in enumerate(source.order)})
+    with matrix.worded(order):
+        nodes = use_properties(simplify([node for node in source.sums if node.rank <= 2]))
+        forms = [recognize(node, sizes).result for node in nodes]
+    return replace(order, sums=frozenset(form.key for form in forms if form is not None))
+
+
+def _lines(
     node: Node,
     variables: Mapping[str, Variable],
     groups: tuple[int, ...],
