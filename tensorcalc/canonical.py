@@ -117,6 +117,7 @@ def is_second_derivative(node: Node) -> bool:
         isinstance(node, Unknown)
         and node.rank == 2
         and not node.batch
+        and not node.result
         and len(node.derivatives) == 2
         and node.derivatives[0] == node.derivatives[1]
     )
@@ -613,8 +614,9 @@ def _matrix_power(base: Node, exponent: Node) -> Node | None:
         return einsum(n, (*base.dims, *[base.dims[-1]] * (k - 1)), factors)
     if batch:
         return None
-    if isinstance(base, MatrixFunction) and base.function == "inv":
-        return matrix_function("power", base.operands[0], scale(-1, exponent))
+    if isinstance(exponent, Add) and all(c < 0 for c in exponent.coefficients):
+        # the derivative of a power is a sum over the factors, of which there must be some
+        return matrix_function("power", matrix_function("inv", base), scale(-1, exponent))
     if isinstance(base, MatrixFunction) and base.function == "power":
         product = einsum(0, (), [(base.operands[1], ()), (exponent, ())])
         return matrix_function("power", base.operands[0], product)

@@ -73,9 +73,12 @@ def _placed(term: Node) -> tuple[tuple[Place, ...], Node] | None:
             inner[at] = own[1]
         else:
             rest.append((operand, own))
+    for axis in set(range(term.rank)) - set(places) if places else ():
+        places[axis] = Dim.of(0), term.dims[axis]  # the whole axis
+        inner[axis] = axis
     if set(places) != set(range(term.rank)):
         return None
-    if any(label in places for _, own in rest for label in own):
+    if any(label in places and inner.get(label) != label for _, own in rest for label in own):
         return None
     one = Dim.of(1)
     kept = [inner[axis] for axis in range(term.rank) if places[axis][1] != one]

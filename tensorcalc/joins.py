@@ -14,7 +14,18 @@ from itertools import combinations, permutations
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim
-from tensorcalc.ir import Add, Delta, Einsum, Labels, LeviCivita, MatrixFunction, Node
+from tensorcalc.ir import (
+    Add,
+    Basis,
+    Delta,
+    Einsum,
+    Labels,
+    LeviCivita,
+    Map,
+    MatrixFunction,
+    Node,
+    Section,
+)
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.templates import formula, lift
 
@@ -24,7 +35,7 @@ Factor = tuple[Node, Labels]
 def join_factors(node: Node) -> Node:
     """The node with the factors joined that can be; itself if there are none."""
     while isinstance(node, Einsum):
-        joined = _joined(node) or _signs(node)
+        joined = _joined(node) or _signs(node) or _selected(node)
         if joined is None:
             return node
         node = joined
@@ -52,6 +63,60 @@ def _signs(node: Einsum) -> Node | None:
             terms.append((Fraction(sign), made))
         return canonical.add(node.dims, terms)
     return None
+
+
+def _selected(node: Einsum) -> Node | None:
+    """A block or an entry of what is written out in blocks, as what stands there."""
+    factors = list(zip(node.operands, node.labels, strict=True))
+    for j, (place, at) in enumerate(factors):
+        if not isinstance(place, Section | Basis) or at[0] < node.rank:
+            continue
+        for k, (operand, labels) in enumerate(factors):
+            if not isinstance(operand, Add | Map) or labels.count(at[0]) != 1:
+                continue
+            axis = labels.index(at[0])
+            if not _has_places(operand, axis):
+                continue
+            part = _part(operand, axis, place)
+            own = labels[:axis] + at[1:] + labels[axis + 1 :]
+            rest = [factor for i, factor in enumerate(factors) if i not in (j, k)]
+            if any(at[0] in other for _, other in rest):
+                rest.append((place, at))
+            live: dict[Hashable, Dim] = dict(enumerate(node.sizes))
+            if not any(at[0] in other for _, other in rest):
+                del live[at[0]]
+            return canonical.contract(range(node.rank), live, [*rest, (part, own)])
+    return None
+
+
+def _has_places(node: Node, axis: int) -> bool:
+    """Whether everything in a node that varies along an axis stands at a place of it."""
+    if isinstance(node, Section | Basis):
+        return axis == 0
+    if isinstance(node, Add | Map):
+        return all(_has_places(operand, axis) for operand in node.operands)
+    if not isinstance(node, Einsum):
+        return False
+    along = [(o, a.index(axis)) for o, a in zip(node.operands, node.labels, strict=True)
+             if axis in a]  # fmt: skip
+    return not along or any(_has_places(operand, own) for operand, own in along)
+
+
+def _part(node: Node, axis: int, place: Section | Basis) -> Node:
+    """The part of a node that a place chooses along an axis."""
+    if isinstance(node, Map):
+        parts = [_part(operand, axis, place) for operand in node.operands]
+        return canonical.elementwise(node.function, parts)
+    axes = tuple(range(node.rank))
+    inner: tuple[Hashable, ...] = ("inside",) if isinstance(place, Section) else ()
+    output = (*axes[:axis], *inner, *axes[axis + 1 :])
+    sizes: dict[Hashable, Dim] = dict(enumerate(node.dims))
+    sizes.update((label, place.dims[1]) for label in inner)
+    terms = [
+        (coefficient, canonical.contract(output, sizes, [(place, (axis, *inner)), (term, axes)]))
+        for coefficient, term in canonical.terms_of(node)
+    ]
+    return canonical.add(tuple([sizes[label] for label in output]), terms)
 
 
 def _joined(node: Einsum) -> Node | None:
@@ -109,7 +174,8 @@ def _as_power(node: Node) -> tuple[Node, Node]:
     if isinstance(node, MatrixFunction) and node.function == "inv":
         return node.operands[0], canonical.number(-1)
     if isinstance(node, MatrixFunction) and node.function == "power":
-        return node.operands[0], node.operands[1]
+        base, inner = _as_power(node.operands[0])
+        return base, canonical.einsum(0, (), [(inner, ()), (node.operands[1], ())])
     return node, canonical.number(1)
 
 

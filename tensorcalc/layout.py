@@ -70,6 +70,8 @@ def is_transposed(groups: tuple[int, ...], layout: str) -> bool:
         return not any(groups[:-1]) and groups[-1] > 0
     # a scalar's second derivative is the derivative of its gradient
     function, variable = sum(groups[:-1]), groups[-1]
+    if not function and not variable:
+        return False
     if function and variable:
         return layout == "denominator"
     return (layout == "numerator") == (variable > 0)

@@ -77,7 +77,7 @@ class Matrix:
     `dims` are the sizes of a value that nothing in the expression tells.
     """
 
-    __slots__ = ("args", "cost", "data", "dims", "key", "op", "shape", "symmetric")
+    __slots__ = ("args", "cost", "data", "dims", "is_complex", "key", "op", "shape", "symmetric")
     cost: int
     key: bytes
     data: Any
@@ -92,8 +92,10 @@ class Matrix:
         cost: int = 1,
         symmetric: bool = False,
         dims: Dims | None = None,
+        is_complex: bool = False,
     ) -> None:
         spend(1 + len(args) // 8)
+        self.is_complex = is_complex or any(arg.is_complex for arg in args)
         self.dims = dims
         self.op, self.shape, self.args, self.data = op, shape, args, data
         self.cost = cost + sum(arg.cost for arg in args)
@@ -122,9 +124,16 @@ def number(value: Fraction) -> Matrix:
     return Matrix("number", "scalar", (), value)
 
 
-def name(text: str, shape: str, *, symmetric: bool = False, dims: Dims | None = None) -> Matrix:
+def name(
+    text: str,
+    shape: str,
+    *,
+    symmetric: bool = False,
+    dims: Dims | None = None,
+    is_complex: bool = False,
+) -> Matrix:
     """A variable, a constant or a defined name."""
-    return Matrix("name", shape, (), text, symmetric=symmetric, dims=dims)
+    return Matrix("name", shape, (), text, symmetric=symmetric, dims=dims, is_complex=is_complex)
 
 
 def eye(size: str | None = None) -> Matrix:
@@ -248,6 +257,20 @@ def _added_rows(items: Sequence[tuple[Fraction, Matrix]]) -> list[tuple[Fraction
     return result
 
 
+def _added_diagonals(items: list[tuple[Fraction, Matrix]]) -> list[tuple[Fraction, Matrix]]:
+    """``diag(x) + diag(y)`` as ``diag(x + y)``."""
+    vectors: list[tuple[Fraction, Matrix]] = []
+    rest: list[tuple[Fraction, Matrix]] = []
+    for coefficient, term in items:
+        own, scalars, chain = parts(term)
+        if len(chain) == 1 and chain[0].op == "call" and chain[0].data == "diag":
+            if chain[0].shape == "matrix":
+                vectors.append((coefficient * own, product(ONE, scalars, [chain[0].args[0]])))
+                continue
+        rest.append((coefficient, term))
+    return items if len(vectors) < 2 else [*rest, (ONE, diag(sum_(vectors)))]
+
+
 # ── transposes ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -263,6 +286,9 @@ def transpose(x: Matrix) -> Matrix:
     if x.op == "rows":
         table = [x.args[k :: x.data] for k in range(x.data)]
         return rows([[transpose(entry) for entry in row] for row in table])
+    if x.op == "call" and x.data == "matrix":
+        value, rows_, columns = x.args
+        return call("matrix", [value, columns, rows_], shape)
     if x.op == "hermitian":
         return call("conj", [x.args[0]], shape, symmetric=x.args[0].symmetric)
     if x.op == "call" and x.data == "conj":
@@ -446,13 +472,25 @@ def _chain_shape(first: str, last: str) -> str:
 
 
 def _is_palindrome(chain: Sequence[Matrix]) -> bool:
-    """Whether the chain is its own transpose, such as ``X'*D*X``."""
+    """Whether the chain is its own transpose, such as ``X'*D*X`` or ``X*pinv(X)``."""
+    if len(chain) == 2 and any(_is_pseudoinverse(*pair) for pair in (chain, chain[::-1])):
+        return True
     return all(left == transpose(right) for left, right in zip(chain, reversed(chain), strict=True))
+
+
+def _is_pseudoinverse(x: Matrix, of: Matrix) -> bool:
+    return x.op == "call" and x.data == "pinv" and x.args[0] == of and not of.is_complex
 
 
 def scaled(coefficient: Fraction, x: Matrix) -> Matrix:
     """A number times an expression."""
     return x if coefficient == 1 else product(coefficient, [], [x])
+
+
+def times(coefficient: Fraction, x: Matrix) -> Matrix:
+    """A number times an expression that is tidy already and stays as it is."""
+    own, scalars, chain = parts(x)
+    return x if coefficient == 1 else _chain(coefficient * own, scalars, chain)
 
 
 def hadamard(factors: Iterable[Matrix]) -> Matrix:
@@ -511,7 +549,7 @@ def terms(x: Matrix) -> list[tuple[Fraction, Matrix]]:
 
 def sum_(items: Iterable[tuple[Fraction, Matrix]]) -> Matrix:
     """The sum, with common factors taken out where that is shorter."""
-    return _factored(_merge(_added_rows(list(items))))
+    return _factored(_merge(_added_diagonals(_added_rows(list(items)))))
 
 
 def _plain_sum(items: Iterable[tuple[Fraction, Matrix]]) -> Matrix:
@@ -623,7 +661,7 @@ def _turned_sum(items: list[tuple[Fraction, Matrix]], total: Matrix) -> Matrix:
     """``(A*B)' + (C*D)'`` as ``(A*B + C*D)'`` where that has fewer symbols."""
     if total.op != "sum" or total.shape != "matrix" or total.symmetric or len(items) > MAX_FACTORED:
         return total
-    turned = _build_sum([(c, transpose(t)) for c, t in items])
+    turned = _plain_sum([(c, transpose(t)) for c, t in items])
     outside = Matrix("transpose", "matrix", (turned,), cost=2)
     return outside if outside.cost < total.cost or _is_written(turned) else total
 

@@ -30,6 +30,7 @@ from tensorcalc.ir import (
     Merge,
     Node,
     RangeSum,
+    Section,
     Size,
     Unknown,
     Variable,
@@ -149,7 +150,12 @@ class _Forms:
         """The form of a node whose operands' forms are found."""
         match node:
             case Variable() | Constant():
-                return m.name(node.name, _shape(node), symmetric=canonical.is_symmetric(node))
+                return m.name(
+                    node.name,
+                    _shape(node),
+                    symmetric=canonical.is_symmetric(node),
+                    is_complex=node.is_complex,
+                )
             case Size():
                 return self.size(node.dim)
             case Counter():
@@ -157,7 +163,7 @@ class _Forms:
                 return m.name(self.counters[node.level], "scalar") if in_range else None
             case Delta():
                 return m.eye()
-            case Basis() | Add() | Einsum():
+            case Basis() | Section() | Add() | Einsum():
                 form = grid(node, self.form_of, self.size_text)
                 if form is not None:
                     return form
@@ -327,13 +333,14 @@ class _Graph:
         self.lost = False
         factors = list(zip(node.operands, operands, node.labels, strict=True))
         self.enter_merges([labels for o, _, labels in factors if isinstance(o, Merge)])
+        parts = {part for _, own in self.merges for part in own}
         for operand, form, labels in factors:
             if isinstance(operand, Merge):
                 continue
             if isinstance(operand, LeviCivita) and operand.rank == 3:
                 self.signs.append(labels)
                 continue
-            if isinstance(operand, Basis) and labels[0] >= node.rank:
+            if isinstance(operand, Basis) and labels[0] >= node.rank and labels[0] not in parts:
                 self.fixed[labels[0]] = operand
                 if form is not None:
                     self.units[labels[0]] = form
@@ -443,6 +450,9 @@ class _Graph:
     def merge(self, whole: int, parts: tuple[int, ...]) -> bool:
         """Replace a merged axis by what its parts are of; whether that could be done."""
         ends = [self.ends(part) for part in parts]
+        if len(parts) == 2 and any(len(pairs) > 1 for pairs in ends):
+            self.enter_between(whole, parts)
+            ends = [self.ends(part) for part in parts]
         if any(len(pairs) > 1 for pairs in ends):
             return False
         if not any(ends):
@@ -464,6 +474,8 @@ class _Graph:
         match = next((other for other in self.merges if set(others) == set(other[1])), None)
         if match is not None and len(parts) == len(match[1]):
             return self.kron(whole, parts, others, match)
+        if len(parts) == 2 and others[0] == others[1] and others[0] is not None:
+            return self.khatri_rao(whole, parts, others[0])
         outside = [other for other in others if other is not None]
         inner = {part for _, own in self.merges for part in own}
         if len(outside) != 1 or outside[0] in inner:
@@ -473,6 +485,32 @@ class _Graph:
             forms.append(self.toward(part, pairs[0]) if pairs else self.column(part))
         self.merges.remove((whole, parts))
         self.add_matrix(whole, outside[0], m.call("kron", forms, "matrix"))
+        return True
+
+    def enter_between(self, whole: int, parts: tuple[int, ...]) -> None:
+        """Turn a matrix between the two parts of a merged axis into a vector along the axis."""
+        for column, row in product(*[self.twins(part) for part in parts]):
+            pair = (min(column, row), max(column, row))
+            if pair in self.matrices:
+                _, form = self.ending(pair, column)
+                self.add_vector(whole, m.call("vec", [form], "column"))
+                return
+
+    def twins(self, label: int) -> list[int]:
+        """A label and those that a unit makes equal to it."""
+        joined = [pair for pair in self.ends(label) if self.matrices[pair][0].op == "eye"]
+        return [label, *[sum(pair) - label for pair in joined]]
+
+    def khatri_rao(self, whole: int, parts: tuple[int, ...], other: int) -> bool:
+        """Two parts joined to one label: ``kron(A, vector(1)).*kron(vector(1), B)``."""
+        first, second = (self.toward(part, self.ends(part)[0]) for part in parts)
+        above, below = (self.ones(part) for part in parts)
+        forms = [
+            m.call("kron", [first, below], "matrix"),
+            m.call("kron", [above, second], "matrix"),
+        ]
+        self.merges.remove((whole, parts))
+        self.add_matrix(whole, other, m.hadamard(forms))
         return True
 
     def kron(
@@ -521,8 +559,10 @@ class _Graph:
     def column(self, part: int) -> Matrix:
         """The vectors at a part as one."""
         vectors = self.vectors.pop(part, [])
-        if vectors:
-            return m.hadamard(vectors)
+        return m.hadamard(vectors) if vectors else self.ones(part)
+
+    def ones(self, part: int) -> Matrix:
+        """Ones along a part."""
         size = self.size_text(self.sizes[part])
         return m.call("vector", [m.number(ONE), m.name(size or "?", "scalar")], "column")
 
@@ -645,7 +685,23 @@ def _of_diagonal(vector: Matrix) -> Matrix | None:
 
 def _total(vector: Matrix) -> Matrix:
     """The sum of a vector's entries."""
+    whole = _total_of_term(vector)
+    if vector.op != "sum" or vector.shape not in ("column", "row"):
+        return whole
+    apart = m.sum_([(c, _total_of_term(term)) for c, term in m.terms(vector)])
+    return min(whole, apart, key=_cost)
+
+
+def _is_two(exponent: Matrix) -> bool:
+    number = exponent.args[0] if exponent.op == "spread" else exponent
+    return number.op == "number" and number.data == 2
+
+
+def _total_of_term(vector: Matrix) -> Matrix:
     coefficient, scalars, chain = m.parts(vector)
+    if len(chain) == 1 and chain[0].op == "power" and _is_two(chain[0].args[1]):
+        base = chain[0].args[0]
+        return m.product(coefficient, scalars, [m.transpose(base), base])
     if len(chain) == 1 and (matrix := _of_diagonal(chain[0])) is not None:
         total = _trace(matrix)
     elif len(chain) == 2 and chain[1].op == "spread":  # the sum of all row sums

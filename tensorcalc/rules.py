@@ -28,6 +28,10 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("x : scalar", "1 - sigmoid(x)", "sigmoid(-x)"),
     ("x : scalar", "exp(x)*sigmoid(-x)", "sigmoid(x)"),
     ("x : scalar", "log(exp(x))", "x"),
+    ("x : scalar", "abs(exp(x))", "exp(x)"),
+    ("x : scalar", "x*sign(x)", "abs(x)"),
+    ("x : scalar", "abs(x)*sign(x)", "x"),
+    ("x : scalar", "max(x, 0)*sign(x)", "max(x, 0)"),
     ("x, y : scalar", "log(exp(x) + exp(y))", "x + softplus(y - x)"),
     ("x : scalar", "2*sigmoid(x) - 1", "tanh(x/2)"),
     ("x : matrix(n, n)", "log(det(x))", "logdet(x)"),
@@ -86,25 +90,29 @@ def _filled(replacement: Node, bound: dict[str, Node], batch: Dims) -> Node:
 def _in_product(pattern: Einsum, replacement: Node, node: Einsum) -> Node | None:
     """The product with factors at one place that match the pattern's replaced."""
     places: dict[Labels, list[int]] = {}
+    functions = [part for part in pattern.operands if isinstance(part, Map)]
+    names = [part.name for part in pattern.operands if isinstance(part, Variable)]
+    heads = {_head(part) for part in functions}
     for k, (operand, labels) in enumerate(zip(node.operands, node.labels, strict=True)):
-        if isinstance(operand, Map):
+        if isinstance(operand, Map) and operand.function in heads:
             places.setdefault(labels, []).append(k)
     for labels, members in places.items():
         fitting = [
-            [k for k in members if _head(node.operands[k]) == _head(part)]
-            for part in pattern.operands
+            [k for k in members if _head(node.operands[k]) == _head(part)] for part in functions
         ]
         for chosen in product(*fitting):
             bound: dict[str, Node] = {}
             factors = [node.operands[k] for k in chosen]
-            if all(_match(p, f, bound) for p, f in zip(pattern.operands, factors, strict=True)):
-                new = _filled(replacement, bound, factors[0].dims)
-                rest = [
-                    (operand, own)
-                    for k, (operand, own) in enumerate(zip(node.operands, node.labels, strict=True))
-                    if k not in chosen
-                ]
-                return canonical.einsum(node.rank, node.sizes, [*rest, (new, labels)])
+            if not all(_match(p, f, bound) for p, f in zip(functions, factors, strict=True)):
+                continue
+            own = list(zip(node.operands, node.labels, strict=True))
+            wanted = [(bound[name], labels) for name in names]
+            if any(factor not in own for factor in wanted):
+                continue
+            gone = {*chosen, *[own.index(factor) for factor in wanted]}
+            new = _filled(replacement, bound, factors[0].dims)
+            rest = [factor for k, factor in enumerate(own) if k not in gone]
+            return canonical.einsum(node.rank, node.sizes, [*rest, (new, labels)])
     return None
 
 

@@ -16,6 +16,7 @@ from tensorcalc.joins import join_factors
 from tensorcalc.limits import metered
 from tensorcalc.piecewise import join_where
 from tensorcalc.rules import apply_rules
+from tensorcalc.special import special_form
 from tensorcalc.stable import stable_form
 from tensorcalc.traverse import postorder, users
 
@@ -58,7 +59,7 @@ def _round(roots: list[Node]) -> list[Node]:
             new = _open_product(node, done, counts, absorbed)
         else:
             new = canonical.rebuild(node, tuple([done[o] for o in node.operands]))
-        new = stable_form(join_factors(join_where(new)))
+        new = stable_form(join_factors(join_where(special_form(new))))
         done[node] = apply_rules(new) or new
     return [done[root] for root in roots]
 

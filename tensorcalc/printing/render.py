@@ -150,7 +150,7 @@ class _Renderer:
         for coefficient, term in m.terms(x):
             if term.op == "spread":
                 term = term.args[0]
-            text = yield self.text(m.scaled(abs(coefficient), term))
+            text = yield self.text(m.times(abs(coefficient), term))
             if pieces:
                 pieces.append(self.style.minus if coefficient < 0 else self.style.plus)
             elif coefficient < 0:
