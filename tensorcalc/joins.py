@@ -27,15 +27,19 @@ from tensorcalc.ir import (
     Section,
 )
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.stable import softmax_of
 from tensorcalc.templates import formula, lift
 
 Factor = tuple[Node, Labels]
 
 
-def join_factors(node: Node) -> Node:
-    """The node with the factors joined that can be; itself if there are none."""
+def join_factors(node: Node, *, properties: bool = False) -> Node:
+    """The node with the factors joined that can be; itself if there are none.
+
+    With `properties` a symmetric matrix is its transpose (see `properties.py`).
+    """
     while isinstance(node, Einsum):
-        joined = _joined(node) or _signs(node) or _selected(node)
+        joined = _joined(node, properties) or _signs(node) or _selected(node) or _normalized(node)
         if joined is None:
             return node
         node = joined
@@ -62,6 +66,23 @@ def _signs(node: Einsum) -> Node | None:
             made = canonical.einsum(node.rank, node.sizes, [*rest, *deltas])
             terms.append((Fraction(sign), made))
         return canonical.add(node.dims, terms)
+    return None
+
+
+def _normalized(node: Einsum) -> Node | None:
+    """The sum of a softmax along its axis is 1."""
+    factors = list(zip(node.operands, node.labels, strict=True))
+    for k, (operand, labels) in enumerate(factors):
+        found = softmax_of(operand)
+        if found is None:
+            continue
+        label = labels[found[1]]
+        rest = [factor for i, factor in enumerate(factors) if i != k]
+        if label < node.rank or labels.count(label) > 1 or any(label in own for _, own in rest):
+            continue
+        live: dict[Hashable, Dim] = dict(enumerate(node.sizes))
+        del live[label]
+        return canonical.contract(range(node.rank), live, rest)
     return None
 
 
@@ -119,13 +140,13 @@ def _part(node: Node, axis: int, place: Section | Basis) -> Node:
     return canonical.add(tuple([sizes[label] for label in output]), terms)
 
 
-def _joined(node: Einsum) -> Node | None:
+def _joined(node: Einsum, properties: bool) -> Node | None:
     if not any(isinstance(o, MatrixFunction) and o.rank >= 2 for o in node.operands):
         return None
     counts = Counter(label for labels in node.labels for label in labels)
     lone = {a for a, count in counts.items() if a >= node.rank and count == 2}
     factors = list(zip(node.operands, node.labels, strict=True))
-    for gone, new in _changes(factors, lone):
+    for gone, new in _changes(factors, lone, properties):
         kept = [factor for k, factor in enumerate(factors) if k not in gone]
         sizes: dict[Hashable, Dim] = {a: node.sizes[a] for a in range(node.rank)}
         for operand, labels in [*kept, *new]:
@@ -134,32 +155,36 @@ def _joined(node: Einsum) -> Node | None:
     return None
 
 
-def _changes(factors: list[Factor], lone: set[int]) -> Iterator[tuple[set[int], list[Factor]]]:
+def _changes(
+    factors: list[Factor], lone: set[int], properties: bool
+) -> Iterator[tuple[set[int], list[Factor]]]:
     """The joins that are possible: which factors go, and what stands in their place."""
     ends: dict[int, list[int]] = {label: [] for label in lone}
     for k, (operand, labels) in enumerate(factors):
         if isinstance(operand, MatrixFunction) and operand.order == 1 and len(labels) == 4:
-            yield from _slopes(k, factors, lone)
+            yield from _slopes(k, factors, lone, properties)
         for label in labels:
             if label in lone and operand.rank == 2:
                 ends[label].append(k)
     for label, pair in ends.items():
         if len(set(pair)) == 2:
-            yield from _powers(label, pair, factors)
+            yield from _powers(label, pair, factors, properties)
 
 
 def _powers(
-    label: int, pair: list[int], factors: list[Factor]
+    label: int, pair: list[int], factors: list[Factor], properties: bool
 ) -> Iterator[tuple[set[int], list[Factor]]]:
     """Two powers of one matrix, one after the other."""
     (left, at), (right, bt) = (factors[k] for k in pair)
     if not any(isinstance(node, MatrixFunction) for node in (left, right)):
         return
-    if at.index(label) == bt.index(label):
-        return  # X*X'
     (base, first), (other, second) = _as_power(left), _as_power(right)
     if base is not other:
         return
+    if at.index(label) == bt.index(label):
+        if not (properties and canonical.is_symmetric(base)):
+            return  # X*X'
+        bt = bt[::-1]
     p, q = canonical.as_number(first), canonical.as_number(second)
     if p is not None and q is not None and p * q > 0:
         return  # a product, which is how such powers are written
@@ -180,7 +205,7 @@ def _as_power(node: Node) -> tuple[Node, Node]:
 
 
 def _slopes(
-    k: int, factors: list[Factor], lone: set[int]
+    k: int, factors: list[Factor], lone: set[int], properties: bool
 ) -> Iterator[tuple[set[int], list[Factor]]]:
     """The derivative of a power series under a trace, or in a direction that commutes."""
     node, (a, b, c, d) = factors[k]
@@ -188,13 +213,16 @@ def _slopes(
         return
     if a == b and a in lone:
         yield {k}, [(_slope(node), (d, c))]
-    if not {c, d} <= lone:
-        return
     for other, (direction, labels) in enumerate(factors):
-        if other == k or set(labels) != {c, d} or direction.rank != 2:
+        if other == k or direction.rank != 2 or not set(labels) <= lone:
             continue
-        if _root(direction) is _root(node.operands[0]) and labels == (c, d):
+        if _root(direction) is not _root(node.operands[0]):
+            continue
+        either = properties and canonical.is_symmetric(direction)
+        if labels == (c, d) or (either and labels == (d, c)):
             yield {k, other}, [(_slope(node), (a, c)), (direction, (c, b))]
+        elif labels == (b, a) or (either and labels == (a, b)):  # tr(B*L(dX)) = tr(L(B)*dX)
+            yield {k, other}, [(_slope(node), (d, a)), (direction, (a, c))]
 
 
 def _slope(node: MatrixFunction) -> Node:

@@ -79,6 +79,7 @@ class Matrix:
 
     __slots__ = ("args", "cost", "data", "dims", "is_complex", "key", "op", "shape", "symmetric")
     cost: int
+    is_complex: bool
     key: bytes
     data: Any
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count, product
+from math import inf
 
 from tensorcalc import canonical, matrix_algebra as m
 from tensorcalc.dims import Dim
@@ -39,6 +40,7 @@ from tensorcalc.layout import is_transposed
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.simplify import simplify
+from tensorcalc.stable import softmax_of
 from tensorcalc.traverse import postorder, users, variables
 from tensorcalc.views import untransposed
 
@@ -63,6 +65,12 @@ class Recognized:
 
     result: Matrix | None
     helpers: list[tuple[str, Node, Matrix | None]] = field(default_factory=list)
+
+    @property
+    def cost(self) -> float:
+        """How many symbols it has; what has no matrix form has the most."""
+        forms = [self.result, *[form for *_, form in self.helpers]]
+        return sum(inf if form is None else form.cost for form in forms)
 
 
 def recognize(
@@ -242,32 +250,15 @@ class _Forms:
 
     def softmax(self, node: Map) -> Matrix | None:
         """``exp(x - logsumexp(x))``, of a vector or along an axis of a matrix."""
-        inner = node.operands[0]
-        if node.function != "exp" or not isinstance(inner, Add):
+        found = softmax_of(node)
+        if found is None or node.rank > 2:
             return None
-        for coefficient, term in canonical.terms_of(inner):
-            if coefficient != -1 or not isinstance(term, Einsum) or len(term.operands) != 1:
-                continue
-            (total,) = term.operands
-            if not isinstance(total, MatrixFunction) or total.function != "logsumexp":
-                continue
-            rest = [(c, t) for c, t in canonical.terms_of(inner) if t is not term]
-            argument = canonical.add(inner.dims, rest)
-            if total.rank != node.rank - 1 or node.rank > 2:
-                continue
-            along = total.operands[0]
-            if along is argument and term.labels[0] == tuple(range(total.rank)):
-                axis = 2
-            elif node.rank == 2 and term.labels[0] == (1,) and _transposes(along, argument):
-                axis = 1
-            else:
-                continue
-            form = self.form_of(argument)
-            if form is None:
-                return None
-            extra = [m.number(Fraction(axis))] if node.rank == 2 else []
-            return m.call("softmax", [form, *extra], _shape(node))
-        return None
+        argument, axis = found
+        form = self.form_of(argument)
+        if form is None:
+            return None
+        extra = [m.number(Fraction(axis + 1))] if node.rank == 2 else []
+        return m.call("softmax", [form, *extra], _shape(node))
 
 
 def _multiplied_out(node: Einsum) -> Node | None:
@@ -290,11 +281,6 @@ def _multiplied_out(node: Einsum) -> Node | None:
             factors[k] = (term, node.labels[k])
         total.append((coefficient, canonical.einsum(node.rank, node.sizes, factors)))
     return simplify([canonical.add(node.dims, total)])[0]
-
-
-def _transposes(left: Node, right: Node) -> bool:
-    turned = canonical.einsum(2, (right.dims[1], right.dims[0]), [(right, (1, 0))])
-    return left is turned
 
 
 def unknown_text(node: Unknown) -> tuple[str, bool]:

@@ -167,5 +167,6 @@ def _diagonal_entries(node: Node) -> Node | None:
     if not unit or any(n - 1 in a for k, (_, a) in enumerate(factors) if k not in unit):
         return None
     rest = [factor for k, factor in enumerate(factors) if k not in unit]
-    sizes = {label: dim for label, dim in enumerate(node.sizes) if label != n - 1}
+    sizes: dict[Hashable, Dim] = dict(enumerate(node.sizes))
+    del sizes[n - 1]
     return canonical.contract(range(n - 1), sizes, rest)

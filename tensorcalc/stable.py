@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tensorcalc import canonical
-from tensorcalc.ir import Einsum, Labels, Map, Node, Size
+from tensorcalc.ir import Einsum, Labels, Map, MatrixFunction, Node, Size
 
 ONE = Fraction(1)
 
@@ -102,6 +102,30 @@ def _softmax(node: Einsum) -> Node | None:
             rest.append((canonical.elementwise("exp", [exponent]), labels))
             rest.append((canonical.power(divisor.operands[0], power + 1), own))
             return canonical.einsum(node.rank, node.sizes, rest)
+    return None
+
+
+def softmax_of(node: Node) -> tuple[Node, int] | None:
+    """Argument and axis of ``exp(x - logsumexp(x))``, whose sum along the axis is 1."""
+    if not isinstance(node, Map) or node.function != "exp":
+        return None
+    (inner,) = node.operands
+    for coefficient, term in canonical.terms_of(inner):
+        if coefficient != -1 or not isinstance(term, Einsum) or len(term.operands) != 1:
+            continue
+        (total,), (own,) = term.operands, term.labels
+        if not isinstance(total, MatrixFunction) or total.function != "logsumexp":
+            continue
+        if len(own) != node.rank - 1 or len(term.sizes) != node.rank:
+            continue
+        (axis,) = set(range(node.rank)) - set(own)
+        rest = [(c, t) for c, t in canonical.terms_of(inner) if t is not term]
+        argument = canonical.add(inner.dims, rest)
+        place = {a: k for k, a in enumerate((*own, axis))}
+        order = tuple([place[a] for a in range(node.rank)])
+        dims = total.operands[0].dims
+        if canonical.einsum(node.rank, dims, [(argument, order)]) is total.operands[0]:
+            return argument, axis
     return None
 
 
