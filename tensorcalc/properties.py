@@ -13,6 +13,7 @@ from itertools import combinations
 
 from tensorcalc import canonical
 from tensorcalc.ir import Delta, Einsum, MatrixFunction, Node, Variable
+from tensorcalc.joins import join_factors
 from tensorcalc.simplify import simplify
 from tensorcalc.traverse import fold, variables
 
@@ -44,7 +45,8 @@ def use_properties(roots: Sequence[Node]) -> list[Node]:
         number = {a: k for k, a in enumerate(a for a in range(len(node.sizes)) if a not in gone)}
         sizes = [node.sizes[a] for a in number]
         kept = [(o, tuple([number[a] for a in labels])) for o, labels in factors]
-        return canonical.einsum(node.rank, sizes, kept, properties=True)
+        made = canonical.einsum(node.rank, sizes, kept, properties=True)
+        return join_factors(made, properties=True)
 
     done = fold(roots, visit)
     return simplify([done[root] for root in roots])
