@@ -179,10 +179,21 @@ def _value(
             return _entries(
                 shape,
                 lambda *place: _oracle(
-                    "unknown", facts, place[batch:], *[o[place[:batch]] for o in operands]
+                    "unknown", facts, _own(node, place), *[o[place[:batch]] for o in operands]
                 ),
             )
     raise TypeError(f"no rule for {node!r}")
+
+
+def _own(node: Unknown, place: tuple[int, ...]) -> tuple[object, ...]:
+    """The indices of an unknown function; those of derivatives by one argument in one order."""
+    start = node.batch + node.result
+    derivatives: list[tuple[int, tuple[int, ...]]] = []
+    for position in node.derivatives:
+        end = start + node.operands[position].rank - node.batch
+        derivatives.append((position, place[start:end]))
+        start = end
+    return (*place[node.batch : node.batch + node.result], *sorted(derivatives))
 
 
 def _variable(node: Variable, shape: tuple[int, ...]) -> Residues:

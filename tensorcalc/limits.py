@@ -115,6 +115,23 @@ def metered(entry: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
+def attempt(steps: int, work: Callable[[], T], instead: T) -> T:
+    """What `work` gives if that takes no more than so many steps, else `instead`.
+
+    For what makes a result nicer: a limit on beauty must not refuse the result.
+
+    >>> attempt(99, lambda: spend(100) or "nice", "plain")
+    'plain'
+    """
+    token = _LEFT.set([steps])
+    try:
+        return work()
+    except LimitError:
+        return instead
+    finally:
+        _LEFT.reset(token)
+
+
 def spend(steps: int) -> None:
     """Count steps of the pass that is running.
 

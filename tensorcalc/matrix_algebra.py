@@ -388,8 +388,9 @@ def _turned(chain: list[Matrix]) -> list[Matrix]:
     return [Matrix("transpose", "matrix", (_chain(ONE, [], flipped),), cost=2)]
 
 
-def _scalar_order(scalar: Matrix) -> tuple[int, str]:
-    return scalar.cost, str(scalar.data)
+def _scalar_order(scalar: Matrix) -> tuple[object, ...]:
+    words = sketch(scalar)
+    return scalar.cost, _appearance(words), str(scalar.data), words
 
 
 def _signs(coefficient: Fraction, chain: list[Matrix]) -> tuple[Fraction, list[Matrix]]:
@@ -564,7 +565,12 @@ def _merge(items: Iterable[tuple[Fraction, Matrix]]) -> list[tuple[Fraction, Mat
         for c, term in terms(item):
             own, scalars, chain = parts(term)
             bare = term if own == 1 else _chain(ONE, scalars, chain)
-            merged[bare] = merged.get(bare, Fraction(0)) + coefficient * c * own
+            own *= coefficient * c
+            if own < 0 and len(chain) > 1:  # a difference in it may turn around
+                sign, turned = _signs(own, chain)
+                if sign < 0:
+                    own, bare = own * sign, _chain(ONE, scalars, turned)
+            merged[bare] = merged.get(bare, Fraction(0)) + own
     return [(c, t) for t, c in merged.items() if c]
 
 
@@ -574,10 +580,16 @@ def _order(item: tuple[Fraction, Matrix]) -> tuple[object, ...]:
     flat = term.args[0] if term.op == "spread" else term
     place = 0 if flat.op == "number" and coefficient > 0 else 1 if coefficient > 0 else 2
     words = sketch(term)
-    order = _WORDING.get().order
-    first = order.get(words.replace("~ ", "").partition(" ")[0], len(order))
+    first = _appearance(words)
     turned = term.op == "product" and words.startswith("~")
     return place, first, turned, (term.op == "transpose") - term.cost, words
+
+
+def _appearance(words: str) -> int:
+    """Where the first name of a sketch stands in the user's text."""
+    order = _WORDING.get().order
+    name_, _, _ = words.replace("~ ", "").partition(" ")[0].partition("[")
+    return order.get(name_, len(order))
 
 
 @lru_cache(maxsize=4096)
@@ -591,6 +603,9 @@ def sketch(term: Matrix) -> str:
             words.append(str(x.data))
         elif x.op == "transpose":
             words.append("~")
+        elif x.op == "entry" and x.args[0].op == "name":
+            words.append(f"{x.args[0].data}[{x.data}]")
+            continue
         stack.extend(reversed(x.args))
     return " ".join(words)
 

@@ -59,6 +59,20 @@ def say_sizes(
     return trampoline(_rebuilt(whole, sizes.shapes, inferred, size_text))
 
 
+def own_sizes(x: Matrix, names: Mapping[str, Dims]) -> Dims | None:
+    """The sizes of an expression, if it tells them and those of all its constants by itself."""
+    if x.cost > MAX_COST:
+        return None
+    sizes = _Sizes(names)
+    whole = trampoline(sizes.visit(x))
+    if any(_is_open(sizes.shapes.resolve(Dim.of(name))) for name in sizes.fresh):
+        return None
+    rows, columns = (sizes.shapes.resolve(dim) for dim in whole.shape)
+    if _is_open(rows) or _is_open(columns):
+        return None
+    return {"scalar": (), "column": (rows,), "row": (columns,)}.get(x.shape, (rows, columns))
+
+
 def _shape(kind: str, dims: Dims) -> Shape:
     match kind:
         case "column":

@@ -35,7 +35,7 @@ GOLDEN: list[tuple[str, str, str, str]] = [
     ("lambda*x", "", "lambda*x", r"\lambda\,\mathbf{x}"),
     ("x_1'*x_1", "", "x_1'*x_1", r"\mathbf{x}_{1}^{\top}\,\mathbf{x}_{1}"),
     ("w1'*w2", "", "w1'*w2", r"\mathbf{w}_{1}^{\top}\,\mathbf{w}_{2}"),
-    ("pi*a", "", "a*pi", r"a\,\pi"),
+    ("pi*a", "", "pi*a", r"\pi\,a"),
     ("where(x > 0, x, y)", "", "where(x > 0, x, y)",
      r"\operatorname{where}\left(\mathbf{x} > 0, \mathbf{x}, \mathbf{y}\right)"),
     ("A^3", "", "A^3", r"A^{3}"),
