@@ -45,13 +45,15 @@ def grid(
             forms = [(c, form_of(inner)) for c, inner in terms]
             turn = node.rank == 2 and row[1] == Dim.of(1) != column[1]  # a row of entries
             known = [(c, m.transpose(f) if turn else f) for c, f in forms if f is not None]
-            if len(known) < len(forms):
+            if len(known) < len(forms) or any(
+                inner.dims != _block(row, column, inner.rank) for _, inner in terms
+            ):
                 return None
             entry = m.sum_(known) if known else _zeros(row[1], column[1], size_text)
             if entry is None:
                 return None
             table[-1].append(entry)
-    return m.rows(table)
+    return m.rows(table, tuple([size for _, size in (*rows, *columns)]))
 
 
 def _placed(term: Node) -> tuple[tuple[Place, ...], Node] | None:
@@ -73,9 +75,11 @@ def _placed(term: Node) -> tuple[tuple[Place, ...], Node] | None:
             inner[at] = own[1]
         else:
             rest.append((operand, own))
-    for axis in set(range(term.rank)) - set(places) if places else ():
-        places[axis] = Dim.of(0), term.dims[axis]  # the whole axis
-        inner[axis] = axis
+    covered = {label for _, own in rest for label in own} | set(inner.values())
+    for axis in set(range(term.rank)) - set(places) if inner else ():
+        if axis in covered:
+            places[axis] = Dim.of(0), term.dims[axis]  # the whole axis
+            inner[axis] = axis
     if set(places) != set(range(term.rank)):
         return None
     if any(label in places and inner.get(label) != label for _, own in rest for label in own):
@@ -115,6 +119,12 @@ def _cuts(outer: Dim, places: set[Place]) -> list[Place] | None:
             cuts.append((start, smallest[0]))
         start = start + cuts[-1][1]
     return cuts if set(places) <= set(cuts) else None
+
+
+def _block(row: Place, column: Place, rank: int) -> tuple[Dim, ...]:
+    """The sizes of what stands in a block: those that are not 1, as many as it has axes."""
+    own = [size for _, size in (row, column)]
+    return tuple(own) if rank == 2 else tuple([d for d in own if d != Dim.of(1)][:rank])
 
 
 def _is_positive(dim: Dim) -> bool:

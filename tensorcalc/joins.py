@@ -8,7 +8,7 @@ derivative ``expm(X)'``. Used by `simplify.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, permutations
 
@@ -27,10 +27,12 @@ from tensorcalc.ir import (
     Section,
 )
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.rewrites import note
 from tensorcalc.stable import softmax_of
 from tensorcalc.templates import formula, lift
 
 Factor = tuple[Node, Labels]
+MAX_DEPTH, MAX_TERMS = 6, 8  # of a polynomial that is looked into
 
 
 def join_factors(node: Node, *, properties: bool = False) -> Node:
@@ -39,7 +41,14 @@ def join_factors(node: Node, *, properties: bool = False) -> Node:
     With `properties` a symmetric matrix is its transpose (see `properties.py`).
     """
     while isinstance(node, Einsum):
-        joined = _joined(node, properties) or _signs(node) or _selected(node) or _normalized(node)
+        joined = (
+            _joined(node, properties)
+            or note("product of two sign tensors", node, _signs(node))
+            or note("entries and blocks of what is written out", node, _selected(node))
+            or note("the entries of a softmax sum to 1", node, _normalized(node))
+            or note("product of exponentials", node, _exponentials(node))
+            or note("sum of squares beside a norm", node, _norms(node))
+        )
         if joined is None:
             return node
         node = joined
@@ -83,6 +92,57 @@ def _normalized(node: Einsum) -> Node | None:
         live: dict[Hashable, Dim] = dict(enumerate(node.sizes))
         del live[label]
         return canonical.contract(range(node.rank), live, rest)
+    return None
+
+
+def _exponentials(node: Einsum) -> Node | None:
+    """``exp(x)*exp(y)`` as ``exp(x + y)`` where something cancels in the sum."""
+    factors = list(zip(node.operands, node.labels, strict=True))
+    exponents = [
+        (k, o.operands[0], a)
+        for k, (o, a) in enumerate(factors)
+        if isinstance(o, Map) and o.function == "exp" and len(set(a)) == len(a)
+    ]
+    for (j, x, at), (k, y, bt) in permutations(exponents, 2):
+        if not set(at) <= set(bt):
+            continue
+        axes = tuple([bt.index(a) for a in at])
+        spread = [
+            (coefficient, canonical.einsum(y.rank, y.dims, [(term, axes)]))
+            for coefficient, term in canonical.terms_of(x)
+        ]
+        total = canonical.add(y.dims, [*canonical.terms_of(y), *spread])
+        if len(canonical.terms_of(total)) <= len(canonical.terms_of(y)):
+            rest = [factor for i, factor in enumerate(factors) if i not in (j, k)]
+            made = canonical.elementwise("exp", [total])
+            return canonical.einsum(node.rank, node.sizes, [*rest, (made, bt)])
+    return None
+
+
+def _norms(node: Einsum) -> Node | None:
+    """``x'*x`` times a power of ``norm2(x)`` as a higher power of it."""
+    factors = list(zip(node.operands, node.labels, strict=True))
+    counts = Counter(label for _, labels in factors for label in labels)
+    for k, (operand, labels) in enumerate(factors):
+        is_power = isinstance(operand, Map) and operand.function == "pow"
+        norm = operand.operands[0] if is_power else operand
+        power = canonical.as_number(operand.operands[1]) if is_power else Fraction(1)
+        if not isinstance(norm, MatrixFunction) or norm.function not in canonical.NORMS:
+            continue
+        (x,) = norm.operands
+        squares = [j for j, (o, a) in enumerate(factors) if o is x and a[: norm.rank] == labels]
+        for i, j in combinations(squares, 2):
+            own = factors[i][1]
+            summed = own[norm.rank :]
+            alone = all(label >= node.rank and counts[label] == 2 for label in summed)
+            if own != factors[j][1] or not alone or power is None:
+                continue
+            live: dict[Hashable, Dim] = dict(enumerate(node.sizes))
+            for label in summed:
+                del live[label]
+            rest = [factor for at, factor in enumerate(factors) if at not in (i, j, k)]
+            made = canonical.power(norm, power + 2) if power != -2 else canonical.ones(norm.dims)
+            return canonical.contract(range(node.rank), live, [*rest, (made, labels)])
     return None
 
 
@@ -151,8 +211,20 @@ def _joined(node: Einsum, properties: bool) -> Node | None:
         sizes: dict[Hashable, Dim] = {a: node.sizes[a] for a in range(node.rank)}
         for operand, labels in [*kept, *new]:
             sizes.update(zip(labels, operand.dims, strict=True))
-        return canonical.contract(range(node.rank), sizes, [*kept, *new])
+        made = canonical.contract(range(node.rank), sizes, [*kept, *new])
+        return note(_name([factors[k][0] for k in gone], new), node, made)
     return None
+
+
+def _name(gone: Sequence[Node], new: Sequence[Factor]) -> str:
+    """The name of a join, by the factors that go and what stands in their place."""
+    if any(isinstance(node, MatrixFunction) and node.order for node in gone):
+        return "derivative of a power series under a trace or along its argument"
+    if any(isinstance(node, MatrixFunction) and node.function == "pinv" for node in gone):
+        return "a matrix and its pseudo-inverse"
+    if any(isinstance(node, Delta) for node, _ in new):
+        return "a matrix times its inverse"
+    return "powers of one matrix"
 
 
 def _changes(
@@ -161,6 +233,8 @@ def _changes(
     """The joins that are possible: which factors go, and what stands in their place."""
     ends: dict[int, list[int]] = {label: [] for label in lone}
     for k, (operand, labels) in enumerate(factors):
+        if isinstance(operand, MatrixFunction) and operand.function == "pinv":
+            yield from _penrose(k, factors, lone)
         if isinstance(operand, MatrixFunction) and operand.order == 1 and len(labels) == 4:
             yield from _slopes(k, factors, lone, properties)
         for label in labels:
@@ -169,6 +243,23 @@ def _changes(
     for label, pair in ends.items():
         if len(set(pair)) == 2:
             yield from _powers(label, pair, factors, properties)
+            yield from _commuted(label, pair, factors)
+
+
+def _penrose(
+    k: int, factors: list[Factor], lone: set[int]
+) -> Iterator[tuple[set[int], list[Factor]]]:
+    """``X*pinv(X)*X`` is X, and ``pinv(X)*X*pinv(X)`` is pinv(X)."""
+    inverse, _ = factors[k]
+    (matrix,) = inverse.operands
+    for outer, inner in ((matrix, inverse), (inverse, matrix)):
+        for middle, (node, (a, b)) in [(i, f) for i, f in enumerate(factors) if f[0] is inner]:
+            before = [i for i, (o, at) in enumerate(factors) if o is outer and at[1] == a]
+            after = [i for i, (o, at) in enumerate(factors) if o is outer and at[0] == b]
+            if {a, b} <= lone and before and after and before != after and node.rank == 2:
+                ends = factors[before[0]][1][0], factors[after[0]][1][1]
+                yield {before[0], middle, after[0]}, [(outer, ends)]
+                return
 
 
 def _powers(
@@ -213,16 +304,65 @@ def _slopes(
         return
     if a == b and a in lone:
         yield {k}, [(_slope(node), (d, c))]
-    for other, (direction, labels) in enumerate(factors):
-        if other == k or direction.rank != 2 or not set(labels) <= lone:
-            continue
-        if _root(direction) is not _root(node.operands[0]):
-            continue
-        either = properties and canonical.is_symmetric(direction)
-        if labels == (c, d) or (either and labels == (d, c)):
-            yield {k, other}, [(_slope(node), (a, c)), (direction, (c, b))]
-        elif labels == (b, a) or (either and labels == (a, b)):  # tr(B*L(dX)) = tr(L(B)*dX)
-            yield {k, other}, [(_slope(node), (d, a)), (direction, (a, c))]
+    root = _root(node.operands[0])
+    inside = _path(c, d, factors, lone, root, properties)
+    if inside:  # L(B) where B commutes
+        path = [(f, _renamed(own, d, b)) for f, own in inside.values()]
+        yield {k, *inside}, [(_slope(node), (a, c)), *path]
+        return
+    outside = _path(b, a, factors, lone, root, properties)
+    if outside:  # tr(B*L(dX)) = tr(L(B)*dX)
+        path = [(f, _renamed(own, a, c)) for f, own in outside.values()]
+        yield {k, *outside}, [(_slope(node), (d, b)), *path]
+
+
+def _path(
+    start: int,
+    end: int,
+    factors: list[Factor],
+    lone: set[int],
+    root: Node | None,
+    properties: bool,
+) -> dict[int, Factor]:
+    """The chain of matrices from one label to another that commute with `root`, by place."""
+    found: dict[int, Factor] = {}
+    at = start
+    while {at, end} <= lone and root is not None:
+        for k, (node, labels) in enumerate(factors):
+            if k in found or node.rank != 2 or at not in labels or _root(node) is not root:
+                continue
+            if labels[0] == at or (properties and canonical.is_symmetric(node)):
+                at = labels[1] if labels[0] == at else labels[0]
+                found[k] = node, labels
+                break
+        else:
+            return {}
+        if at == end:
+            return found
+    return {}
+
+
+def _renamed(labels: Labels, old: int, new: int) -> Labels:
+    return tuple([new if label == old else label for label in labels])
+
+
+def _commuted(
+    label: int, pair: list[int], factors: list[Factor]
+) -> Iterator[tuple[set[int], list[Factor]]]:
+    """Two functions of one matrix, one after the other, in one order."""
+    (left, at), (right, bt) = (factors[k] for k in pair)
+    if not any(isinstance(node, MatrixFunction) for node in (left, right)):
+        return
+    if at.index(label) == bt.index(label):
+        return
+    if at.index(label) == 0:
+        (left, at), (right, bt) = (right, bt), (left, at)
+    root = _root(left)
+    if left.key <= right.key or root is None or _root(right) is not root:
+        return
+    lone = {label for _, labels in factors for label in labels}
+    if not _path(label, label, factors, lone, root, properties=False):  # no cycle: a trace has none
+        yield set(pair), [(right, at), (left, bt)]
 
 
 def _slope(node: MatrixFunction) -> Node:
@@ -234,17 +374,34 @@ def _slope(node: MatrixFunction) -> Node:
     return lift(template, {"X": operand}, (), {size: operand.dims[-1]})
 
 
-def _root(node: Node) -> Node | None:
-    """The matrix that the node is a multiple, a power or a power series of."""
-    while True:
-        if isinstance(node, MatrixFunction) and node.rank == 2 and node.operands[0].rank == 2:
-            node = node.operands[0]
-        elif isinstance(node, Einsum):
-            shaped = [(o, a) for o, a in zip(node.operands, node.labels, strict=True) if o.rank]
-            if len(shaped) != 1 or shaped[0][1] != (0, 1):
-                return node
-            node = shaped[0][0]
-        elif isinstance(node, Add) and len(node.operands) == 1:
-            node = node.operands[0]
-        else:
-            return None if isinstance(node, Delta) else node
+def _root(node: Node, depth: int = MAX_DEPTH) -> Node | None:
+    """The matrix that the node is a polynomial or a power series of; None of the identity."""
+    if depth == 0:
+        return node
+    if isinstance(node, MatrixFunction) and node.rank == 2 and node.operands[0].rank == 2:
+        return node if node.order or node.function == "pinv" else _root(node.operands[0], depth - 1)
+    if isinstance(node, Delta):
+        return None
+    if isinstance(node, Add) and len(node.operands) <= MAX_TERMS:
+        inner = {_root(term, depth - 1) for term in node.operands} - {None}
+    elif isinstance(node, Einsum) and _is_chain(node):
+        inner = {_root(o, depth - 1) for o in node.operands if o.rank} - {None}
+    else:
+        return node
+    return inner.pop() if len(inner) == 1 else node if inner else None
+
+
+def _is_chain(node: Einsum) -> bool:
+    """Whether a product is one of scalars and of matrices, none of them transposed."""
+    if node.rank != 2 or len(node.operands) > MAX_TERMS:
+        return False
+    after = {}
+    for operand, labels in zip(node.operands, node.labels, strict=True):
+        if operand.rank not in (0, 2) or (labels and labels[0] in after):
+            return False
+        if labels:
+            after[labels[0]] = labels[1]
+    at, steps = 0, 0
+    while at in after and steps <= len(after):
+        at, steps = after[at], steps + 1
+    return at == 1 and steps == len(after)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from tensorcalc.canonical import add, contract, terms_of
+from tensorcalc.canonical import add, contract, range_sum, terms_of
 from tensorcalc.dims import Dim
 from tensorcalc.errors import DomainError
-from tensorcalc.ir import Merge, Node
+from tensorcalc.ir import Merge, Node, RangeSum
 from tensorcalc.simplify import simplify
 
 LAYOUTS = ("mixed", "numerator", "denominator", "vec")
@@ -40,11 +40,20 @@ def vectorized(node: Node, groups: tuple[int, ...]) -> Node:
         else:
             output += axes
     axes = tuple(range(node.rank))
-    terms = [
-        (coefficient, contract(output, known, [*factors, (term, axes)]))
-        for coefficient, term in terms_of(node)
-    ]
-    return simplify([add(tuple([known[end] for end in output]), terms)])[0]
+
+    def side_by_side(node: Node) -> Node:
+        """The same with merged axes; a sum over integers stays outside."""
+        if isinstance(node, RangeSum):
+            return range_sum(side_by_side(node.operands[0]), node.counter)
+        terms = [
+            (c, side_by_side(term))
+            if isinstance(term, RangeSum)
+            else (c, contract(output, known, [*factors, (term, axes)]))
+            for c, term in terms_of(node)
+        ]
+        return add(tuple([known[end] for end in output]), terms)
+
+    return simplify([side_by_side(node)])[0]
 
 
 def is_transposed(groups: tuple[int, ...], layout: str) -> bool:

@@ -222,15 +222,29 @@ def entry(x: Matrix, subscripts: tuple[int, ...]) -> Matrix:
     return Matrix("entry", "scalar", (x,), subscripts)
 
 
-def rows(table: Sequence[Sequence[Matrix]]) -> Matrix:
-    """A matrix written out; of one column a column, of one row a row."""
+def rows(table: Sequence[Sequence[Matrix]], sizes: Dims | None = None) -> Matrix:
+    """A matrix written out; of one column a column, of one row a row.
+
+    `sizes` are the numbers of rows of its blocks, then the numbers of columns.
+    """
     columns = len(table[0])
     shape = "matrix"
     if all(entry.shape in ("scalar", "column") for entry in [row[0] for row in table]):
         shape = "column" if columns == 1 else shape
     if len(table) == 1 and all(entry.shape in ("scalar", "row") for entry in table[0]):
         shape = "row" if columns > 1 else shape
-    return Matrix("rows", shape, tuple(entry for row in table for entry in row), columns)
+    entries = tuple(entry for row in table for entry in row)
+    return Matrix("rows", shape, entries, columns, dims=sizes)
+
+
+def _is_identity(x: Matrix) -> bool:
+    """Whether a matrix written out is the identity."""
+    if x.op != "rows" or x.shape != "matrix" or x.data**2 != len(x.args):
+        return False
+    return all(
+        entry.op == "number" and entry.data == (k % (x.data + 1) == 0)
+        for k, entry in enumerate(x.args)
+    )
 
 
 def _added_rows(items: Sequence[tuple[Fraction, Matrix]]) -> list[tuple[Fraction, Matrix]]:
@@ -240,7 +254,7 @@ def _added_rows(items: Sequence[tuple[Fraction, Matrix]]) -> list[tuple[Fraction
         own, scalars, chain = parts(term)
         if not scalars and len(chain) == 1 and chain[0].op == "rows":
             shapes = tuple(part.shape for part in chain[0].args)
-            key = (chain[0].shape, chain[0].data, shapes)
+            key = (chain[0].shape, chain[0].data, shapes, chain[0].dims)
             groups.setdefault(key, []).append((coefficient * own, chain[0]))
         else:
             groups[term.key, len(groups)] = [(coefficient, term)]
@@ -251,11 +265,22 @@ def _added_rows(items: Sequence[tuple[Fraction, Matrix]]) -> list[tuple[Fraction
             continue
         columns = group[0][1].data
         entries = [
-            sum_([(c, term.args[k]) for c, term in group]) for k in range(len(group[0][1].args))
+            sum_(_without_zeros([(c, term.args[k]) for c, term in group]))
+            for k in range(len(group[0][1].args))
         ]
         table = [entries[k : k + columns] for k in range(0, len(entries), columns)]
-        result.append((ONE, rows(table)))
+        result.append((ONE, rows(table, group[0][1].dims)))
     return result
+
+
+def _without_zeros(items: list[tuple[Fraction, Matrix]]) -> list[tuple[Fraction, Matrix]]:
+    """The terms of a sum that are not blocks of zeros; one, if all are."""
+    kept = [
+        (c, x)
+        for c, x in items
+        if not (x.op == "call" and x.data in ("vector", "matrix") and x.args[0].data == 0)
+    ]
+    return kept or items[:1]
 
 
 def _added_diagonals(items: list[tuple[Fraction, Matrix]]) -> list[tuple[Fraction, Matrix]]:
@@ -286,7 +311,9 @@ def transpose(x: Matrix) -> Matrix:
         return spread(x.args[0], shape)
     if x.op == "rows":
         table = [x.args[k :: x.data] for k in range(x.data)]
-        return rows([[transpose(entry) for entry in row] for row in table])
+        cut = len(table[0])
+        sizes = None if x.dims is None else x.dims[cut:] + x.dims[:cut]
+        return rows([[transpose(entry) for entry in row] for row in table], sizes)
     if x.op == "call" and x.data == "matrix":
         value, rows_, columns = x.args
         return call("matrix", [value, columns, rows_], shape)
@@ -353,13 +380,15 @@ def product(coefficient: Fraction, scalars: Iterable[Matrix], chain: Iterable[Ma
             base, exponent = (s.args[0], s.args[1]) if s.op == "power" else (s, number(ONE))
             counts.setdefault(base, []).append(exponent)
         flat += [transpose(f) for f in reversed(own)] if turned else own
-    units = [factor for factor in flat if factor.op == "eye"]
+    units = [factor for factor in flat if factor.op == "eye" or _is_identity(factor)]
     if units:
-        flat = [factor for factor in flat if factor.op != "eye"] or units[:1]
-    flat = [
-        transpose(factor) if factor.shape == "matrix" and factor.symmetric else factor
-        for factor in flat
-    ]
+        flat = [factor for factor in flat if factor not in units] or units[:1]
+    flat = _outer_sums(
+        [
+            transpose(factor) if factor.shape == "matrix" and factor.symmetric else factor
+            for factor in flat
+        ]
+    )
     kept = []
     for base, exponents in counts.items():
         total = exponents[0] if len(exponents) == 1 else sum_([(ONE, e) for e in exponents])
@@ -376,6 +405,29 @@ def product(coefficient: Fraction, scalars: Iterable[Matrix], chain: Iterable[Ma
     sign, kept = _signs(coefficient, kept)
     coefficient *= sign
     return _chain(coefficient, sorted(kept, key=_scalar_order), _turned(flat))
+
+
+def _outer_sums(chain: list[Matrix]) -> list[Matrix]:
+    """In an outer product ``vector(1)'*X`` is written as the row ``sum(X, 1)``."""
+    done: list[Matrix] = []
+    for factor in chain:
+        before = done[-2:] if len(done) > 1 else []
+        if before and factor.shape == "matrix" and before[0].shape == "column":
+            if _is_row_of_ones(before[1]):
+                done[-1] = _column_sums(factor)
+                continue
+        done.append(factor)
+    return done
+
+
+def _is_row_of_ones(x: Matrix) -> bool:
+    return x.op == "spread" and x.shape == "row" and x.args[0].data == ONE and x.data is None
+
+
+def _column_sums(x: Matrix) -> Matrix:
+    if x.op == "transpose" or x.symmetric:
+        return Matrix("transpose", "row", (product(ONE, [], [transpose(x), ones("column")]),))
+    return call("sum", [x, number(ONE)], "row")
 
 
 def _turned(chain: list[Matrix]) -> list[Matrix]:
@@ -423,7 +475,20 @@ def _signs(coefficient: Fraction, chain: list[Matrix]) -> tuple[Fraction, list[M
     if len(balanced) == 1 and coefficient * factor_out < 0:
         result[balanced[0]] = _times(-ONE, result[balanced[0]])
         factor_out = -factor_out
+    for k, factor in enumerate(result):  # an odd power of a difference turns around like it
+        if factor.op == "power" and _is_odd(factor.args[1]) and factor.args[0].op == "sum":
+            base, exponent = factor.args
+            sign = written_sign(base)
+            negative = sum(c < 0 for c, _ in terms(base))
+            free = sign is None and 2 * negative == len(base.args)
+            if sign == -1 or (free and coefficient * factor_out < 0):
+                result[k] = power(_times(-ONE, base), exponent)
+                factor_out = -factor_out
     return factor_out, result
+
+
+def _is_odd(exponent: Matrix) -> bool:
+    return exponent.op == "number" and exponent.data.denominator == 1 and exponent.data % 2 == 1
 
 
 def _is_written(x: Matrix) -> bool:

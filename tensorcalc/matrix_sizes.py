@@ -18,6 +18,7 @@ from tensorcalc.traverse import Steps, trampoline
 
 SQUARE = frozenset("inv adj expm logm sqrtm sinm cosm det logdet tr".split())
 SCALAR = frozenset("det logdet tr norm1 norm2 normF sum mean max min prod logsumexp".split())
+ALONG = frozenset("sum mean max min logsumexp".split())  # with an axis: a row or a column
 ONE = Dim.of(1)
 MAX_COST = 2000  # beyond, nobody reads the result back by eye
 Shape = tuple[Dim, Dim]  # rows and columns; a scalar is 1×1
@@ -180,6 +181,8 @@ class _Sizes:
                 return shape[0], shape[0]
             self.shapes.equate(*shape)
             return shape[0], ONE
+        if function in ALONG and len(parts) > 1:
+            return (ONE, shape[1]) if x.shape == "row" else (shape[0], ONE)
         if function in ENTRYWISE or function in ("inv", "adj", "softmax") or function in SQUARE:
             return shape
         if function in ("max", "min", "where") and x.shape != "scalar":

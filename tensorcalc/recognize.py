@@ -243,9 +243,10 @@ class _Forms:
         if turned:
             shape = m.TRANSPOSED[shape]
         dims = None if node.batch else node.dims[::-1] if turned else node.dims
-        form = m.name(text, shape, dims=dims)
+        symmetric = canonical.is_symmetric(node)
+        form = m.name(text, shape, dims=dims, symmetric=symmetric)
         if arguments:
-            form = m.call(text, forms, shape, dims=dims)
+            form = m.call(text, forms, shape, dims=dims, symmetric=symmetric)
         return m.transpose(form) if turned else form
 
     def softmax(self, node: Map) -> Matrix | None:
@@ -294,10 +295,11 @@ def unknown_text(node: Unknown) -> tuple[str, bool]:
         str(k + 1) if node.is_applied else getattr(operand, "name", "?")
         for k, operand in enumerate(node.operands)
     ]
-    places = list(dict.fromkeys(node.derivatives))
-    below = "".join(f"d{names[k]}" for k in node.derivatives)
-    if len(places) == 1 and order > 1:
-        below = f"d{names[places[0]]}{order}" if not node.is_applied else below
+    below = ""
+    for k in dict.fromkeys(node.derivatives):
+        times = node.derivatives.count(k)
+        power = "" if times == 1 else str(times)
+        below += f"d{names[k]}" * times if node.is_applied else f"d{names[k]}{power}"
     return f"d{order if order > 1 else ''}{node.name}/{below}", node.is_applied
 
 
@@ -366,13 +368,13 @@ class _Graph:
         done: set[int] = set()
         while True:
             merged = {label for whole, parts in self.merges for label in (whole, *parts)}
+            merged |= {label for labels in self.signs for label in labels}
             ready = [label for label in self.fixed if label not in merged]
             if not all(self.fix_entry(label) for label in ready):
                 return None
             waiting = self.vectors.keys() | self.pairs.keys()
             waiting = {label for label in waiting if label >= self.node.rank} - done
             waiting -= merged | self.fixed.keys()
-            waiting -= {label for labels in self.signs for label in labels}
             if waiting:
                 choice = min(waiting, key=self.effort)
                 if len(self.ends(choice)) > 2:

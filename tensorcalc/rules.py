@@ -16,6 +16,7 @@ from itertools import product
 from tensorcalc import canonical
 from tensorcalc.dims import Dims
 from tensorcalc.ir import Add, Einsum, Labels, Map, Node, Variable
+from tensorcalc.rewrites import note
 from tensorcalc.templates import formula, lift
 
 RULES: tuple[tuple[str, str, str], ...] = (
@@ -32,6 +33,9 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("x : scalar", "x*sign(x)", "abs(x)"),
     ("x : scalar", "abs(x)*sign(x)", "x"),
     ("x : scalar", "max(x, 0)*sign(x)", "max(x, 0)"),
+    ("x : scalar", "sign(x)/abs(x)", "1/x"),
+    ("x : scalar", "sin(x)/cos(x)", "tan(x)"),
+    ("x : scalar", "sinh(x)/cosh(x)", "tanh(x)"),
     ("x, y : scalar", "log(exp(x) + exp(y))", "x + softplus(y - x)"),
     ("x : scalar", "2*sigmoid(x) - 1", "tanh(x/2)"),
     ("x : matrix(n, n)", "log(det(x))", "logdet(x)"),
@@ -39,12 +43,13 @@ RULES: tuple[tuple[str, str, str], ...] = (
 
 
 @cache
-def _compiled() -> dict[str, list[tuple[Node, Node]]]:
-    """Patterns and replacements by the head of the pattern."""
-    table: dict[str, list[tuple[Node, Node]]] = {}
+def _compiled() -> dict[str, list[tuple[Node, Node, str]]]:
+    """Patterns, replacements and what a rule says, by the head of the pattern."""
+    table: dict[str, list[tuple[Node, Node, str]]] = {}
     for declaration, pattern, replacement in RULES:
         head = formula(declaration, pattern)
-        table.setdefault(_head(head), []).append((head, formula(declaration, replacement)))
+        rule = head, formula(declaration, replacement), f"{pattern} = {replacement}"
+        table.setdefault(_head(head), []).append(rule)
     return table
 
 
@@ -54,7 +59,7 @@ def _head(node: Node) -> str:
 
 def apply_rules(node: Node) -> Node | None:
     """The better form of a node by the first rule that matches, else None."""
-    for pattern, replacement in _compiled().get(_head(node), ()):
+    for pattern, replacement, name in _compiled().get(_head(node), ()):
         if isinstance(pattern, Einsum) and isinstance(node, Einsum):
             found = _in_product(pattern, replacement, node)
         elif isinstance(node, Add):
@@ -65,7 +70,7 @@ def apply_rules(node: Node) -> Node | None:
         else:
             found = _instance(pattern, replacement, node)
         if found is not None:
-            return found
+            return note(name, node, found)
     return None
 
 

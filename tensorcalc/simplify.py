@@ -15,6 +15,7 @@ from tensorcalc.ir import Add, Einsum, Node
 from tensorcalc.joins import join_factors
 from tensorcalc.limits import metered
 from tensorcalc.piecewise import join_where
+from tensorcalc.rewrites import note
 from tensorcalc.rules import apply_rules
 from tensorcalc.special import special_form
 from tensorcalc.stable import stable_form
@@ -59,7 +60,9 @@ def _round(roots: list[Node]) -> list[Node]:
             new = _open_product(node, done, counts, absorbed)
         else:
             new = canonical.rebuild(node, tuple([done[o] for o in node.operands]))
-        new = stable_form(join_factors(join_where(special_form(new))))
+        new = special_form(new)
+        new = note("factors and terms of where", new, join_where(new)) or new
+        new = stable_form(join_factors(new))
         done[node] = apply_rules(new) or new
     return [done[root] for root in roots]
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from fractions import Fraction
+from itertools import combinations, permutations
 
 from tensorcalc import canonical
 from tensorcalc.dims import Dim
-from tensorcalc.ir import Add, Delta, Einsum, MatrixFunction, Merge, Node
+from tensorcalc.ir import Add, Basis, Delta, Einsum, MatrixFunction, Merge, Node
+from tensorcalc.rewrites import note
 
 ONE = Fraction(1)
 # of a diagonal matrix: what becomes of an entry
 ENTRYWISE = {"expm": "exp", "logm": "log", "sinm": "sin", "cosm": "cos"}
+MAX_DETERMINANT = 3  # rows of a matrix written out whose determinant is multiplied out
 POWERS = {"inv": Fraction(-1), "sqrtm": Fraction(1, 2)}
 
 
@@ -24,7 +27,12 @@ def special_form(node: Node) -> Node:
     if not isinstance(node, MatrixFunction) or node.order or node.operands[0].rank < 2:
         return node
     return (
-        _of_diagonal(node) or _of_power(node) or _of_kronecker(node) or _of_multiple(node) or node
+        note("function of a diagonal matrix", node, _of_diagonal(node))
+        or note("inverse of a power", node, _of_power(node))
+        or note("function of a Kronecker product", node, _of_kronecker(node))
+        or note("inverse of a multiple", node, _of_multiple(node))
+        or note("function of a small matrix written out", node, _of_entries(node))
+        or node
     )
 
 
@@ -150,6 +158,55 @@ def _of_diagonal(node: MatrixFunction) -> Node | None:
     n = node.rank
     unit = (Delta.of(node.dims[-1]), (n - 2, n - 1))
     return canonical.einsum(n, node.dims, [(made, tuple(range(n - 1))), unit])
+
+
+def _of_entries(node: MatrixFunction) -> Node | None:
+    """``det([a, b; c, d])`` as ``a*d - b*c``; the inverse of such a matrix with it."""
+    sizes = {"det": MAX_DETERMINANT, "inv": 2}
+    (operand, *_) = node.operands
+    if node.function not in sizes or not isinstance(operand, Add) or operand.rank != 2:
+        return None
+    if any(not dim.is_integer or dim.constant > sizes[node.function] for dim in operand.dims):
+        return None
+    table = _entries(operand)
+    if table is None:
+        return None
+    n = operand.dims[0].constant
+    zero = canonical.zeros(())
+    terms = []
+    for order in permutations(range(n)):
+        sign = (-1) ** sum(a > b for a, b in combinations(order, 2))
+        factors = [(table.get((k, place), zero), ()) for k, place in enumerate(order)]
+        terms.append((Fraction(sign), canonical.einsum(0, (), factors)))
+    determinant = canonical.add((), terms)
+    if node.function == "det" or canonical.is_zero(determinant):
+        return determinant if node.function == "det" else None
+    inverse = []
+    for (row, column), entry in table.items():
+        place = (row, column) if row != column else (1 - row, 1 - column)
+        units = [(Basis.of(operand.dims[0], p), (k,)) for k, p in enumerate(place)]
+        over = [(entry, ()), (canonical.power(determinant, -1), ())]
+        made = canonical.einsum(2, operand.dims, [*units, *over])
+        inverse.append((ONE if row == column else -ONE, made))
+    return canonical.add(node.dims, inverse)
+
+
+def _entries(node: Add) -> dict[tuple[int, int], Node] | None:
+    """The entries of a matrix written out, by place; those that are 0 are left out."""
+    table: dict[tuple[int, int], list[canonical.Term]] = {}
+    for coefficient, term in canonical.terms_of(node):
+        if not isinstance(term, Einsum):
+            return None
+        factors = list(zip(term.operands, term.labels, strict=True))
+        units = {a[0]: o for o, a in factors if isinstance(o, Basis) and a[0] < 2}
+        rest = [(o, a) for o, a in factors if not (isinstance(o, Basis) and a[0] < 2)]
+        if set(units) != {0, 1} or any(label < 2 for _, a in rest for label in a):
+            return None
+        sizes: dict[Hashable, Dim] = dict(enumerate(term.sizes))
+        del sizes[0], sizes[1]
+        place = (units[0].position, units[1].position)
+        table.setdefault(place, []).append((coefficient, canonical.contract((), sizes, rest)))
+    return {place: canonical.add((), terms) for place, terms in table.items()}
 
 
 def _diagonal_entries(node: Node) -> Node | None:

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from tensorcalc import canonical
 from tensorcalc.ir import Einsum, Labels, Map, MatrixFunction, Node, Size
+from tensorcalc.rewrites import note
 
 ONE = Fraction(1)
 
@@ -20,11 +21,11 @@ ONE = Fraction(1)
 def stable_form(node: Node) -> Node:
     """The stable form of a node whose operands are in theirs; itself if it has none."""
     if isinstance(node, Map) and node.function == "log":
-        return _logarithm(node) or node
+        return note("logarithm of a sum of exponentials", node, _logarithm(node)) or node
     if isinstance(node, Map) and node.function == "pow":
-        return _norm(node) or node
+        return note("root of a sum of squares", node, _norm(node)) or node
     if isinstance(node, Einsum):
-        return _softmax(node) or node
+        return note("softmax", node, _softmax(node)) or node
     return node
 
 

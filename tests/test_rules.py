@@ -27,6 +27,7 @@ MP: dict[str, Any] = {
     "exp": mpmath.exp, "log": mpmath.log, "log1p": lambda x: mpmath.log(1 + x),
     "expm1": lambda x: mpmath.exp(x) - 1, "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)), "pow": lambda x, y: x**y,
+    "tan": mpmath.tan, "sinh": mpmath.sinh, "cosh": mpmath.cosh,
     "abs": abs, "sign": mpmath.sign, "max": max, "sin": mpmath.sin, "cos": mpmath.cos, "tanh": mpmath.tanh,
 }  # fmt: skip
 
