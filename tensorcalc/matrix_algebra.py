@@ -442,7 +442,7 @@ def _turned(chain: list[Matrix]) -> list[Matrix]:
 
 def _scalar_order(scalar: Matrix) -> tuple[object, ...]:
     words = sketch(scalar)
-    return scalar.cost, _appearance(words), str(scalar.data), words
+    return scalar.cost, appearance(words), str(scalar.data), words
 
 
 def _signs(coefficient: Fraction, chain: list[Matrix]) -> tuple[Fraction, list[Matrix]]:
@@ -592,7 +592,7 @@ def hadamard(factors: Iterable[Matrix]) -> Matrix:
             merged.append(power(base, total))
     sign, merged = _signs(coefficient, merged)
     coefficient *= sign
-    merged.sort(key=lambda f: (f.op == "power", f.cost))
+    merged.sort(key=lambda f: (f.op == "power", f.cost, appearance(sketch(f))))
     if not merged:
         return spread(product(coefficient, scalars, []), flat[0].shape)
     if len(merged) == 1:
@@ -645,12 +645,12 @@ def _order(item: tuple[Fraction, Matrix]) -> tuple[object, ...]:
     flat = term.args[0] if term.op == "spread" else term
     place = 0 if flat.op == "number" and coefficient > 0 else 1 if coefficient > 0 else 2
     words = sketch(term)
-    first = _appearance(words)
+    first = appearance(words)
     turned = term.op == "product" and words.startswith("~")
     return place, first, turned, (term.op == "transpose") - term.cost, words
 
 
-def _appearance(words: str) -> int:
+def appearance(words: str) -> int:
     """Where the first name of a sketch stands in the user's text."""
     order = _WORDING.get().order
     name_, _, _ = words.replace("~ ", "").partition(" ")[0].partition("[")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import count, product
+from itertools import count, pairwise, product
 from math import inf
 
 from tensorcalc import canonical, matrix_algebra as m
@@ -641,11 +641,17 @@ def _inner(vectors: list[Matrix]) -> Matrix:
         return m.number(ONE)
     if len(vectors) == 1:
         return _total(vectors[0])
-    first, *rest = sorted(vectors, key=lambda x: (-x.cost, m.sketch(x)))
+    first, *rest = sorted(vectors, key=lambda x: (-x.cost, *_reading(x)))
     form = m.product(ONE, [], [m.transpose(first), m.hadamard(rest)])
     coefficient, scalars, chain = m.parts(form)
     turned = m.product(coefficient, scalars, [m.transpose(f) for f in reversed(chain)])
-    return min(form, turned, key=lambda f: (f.cost, m.sketch(f)))
+    return min(form, turned, key=lambda f: (f.cost, *_reading(f)))
+
+
+def _reading(form: Matrix) -> tuple[int, str]:
+    """What decides between forms of the same cost: which names come first in the user's text."""
+    words = m.sketch(form)
+    return m.appearance(words), words
 
 
 def _cost(form: Matrix) -> int:
@@ -711,6 +717,17 @@ def _diagonal(form: Matrix) -> Matrix:
     return m.product(coefficient, scalars, [m.call("diag", [inner], "column")])
 
 
+def _of_trace(form: Matrix) -> tuple[object, ...]:
+    """What decides between the products under a trace: powers and quadratic forms are preferred."""
+    _, _, chain = m.parts(form)
+    repeated = sum(left.cost for left, right in pairwise(chain) if left == right)
+    is_quadratic = len(chain) > 2 and chain[0] == m.transpose(chain[-1])
+    first = chain[0] if chain else form
+    first = first.args[0] if first.op == "transpose" else first
+    is_plain = first.data == "inv" or (first.op == "name" and "/" not in str(first.data))
+    return form.cost - repeated, not is_quadratic, not is_plain, *_reading(form)
+
+
 def _trace(form: Matrix) -> Matrix:
     """The trace of a product, in the rotation and transposition of least cost."""
     coefficient, scalars, chain = m.parts(form)
@@ -724,7 +741,7 @@ def _trace(form: Matrix) -> Matrix:
     turned = [chain[k:] + chain[:k] for k in range(len(chain))] if len(chain) <= 16 else [chain]
     turned += [[m.transpose(f) for f in reversed(c)] for c in turned]
     forms = [m.product(ONE, [], c) for c in turned]
-    best = min(forms, key=lambda f: (f.cost, m.sketch(f)))
+    best = min(forms, key=_of_trace)
     own, more, chain = m.parts(best)
     trace = m.call("tr", [m.product(ONE, [], chain)], "scalar")
     return m.product(coefficient * own, [*scalars, *more, trace], [])
