@@ -16,7 +16,7 @@ from tensorcalc import canonical
 from tensorcalc.ir import Add, Delta, Einsum, Map, MatrixFunction, Node, RangeSum, Unknown
 from tensorcalc.printing.index_factor import factored
 from tensorcalc.printing.index_parts import Part, derivatives_sorted, in_parts, signs_sorted
-from tensorcalc.traverse import fold
+from tensorcalc.traverse import fold, postorder, users
 from tensorcalc.views import free_axes
 
 ONE = Fraction(1)
@@ -30,12 +30,31 @@ def index_form(root: Node, part: Part | None) -> Node:
 
     Without `part` only the labels of antisymmetric factors are put in order.
     """
-    weights: dict[Node, int] = {}
     if part is None:
         return fold([root], sorted_signs)[root]
+    opened = _written(root, part, opens_shared=True)
+    closed = _written(root, part, opens_shared=False)
+    return opened if 4 * _length(opened) <= 5 * _length(closed) else closed
+
+
+def _length(root: Node) -> int:
+    """The terms of all sums, each sum counted once, as what recurs is written once."""
+    return sum(len(node.operands) for node in postorder([root]) if isinstance(node, Add))
+
+
+def _written(root: Node, part: Part, *, opens_shared: bool) -> Node:
+    """The node as it is written; sums that recur are opened or stay closed."""
+    weights: dict[Node, int] = {}
+    counts = users([root])
+    recurring: set[Node] = set()
 
     def multiply(node: Node, operands: tuple[Node, ...]) -> Node:
         new = canonical.rebuild(node, operands)
+        if not opens_shared and isinstance(new, Add) and counts[node] > 1:
+            recurring.add(new)
+        inner = [new, *new.operands] if isinstance(new, Add) else [new]
+        if any(not recurring.isdisjoint(part.operands) for part in inner):
+            return new
         if isinstance(new, Einsum):
             return _shorter(new, _collapsed(new), weights)
         return _shorter(new, _flat(new), weights, MUCH) if isinstance(new, Add) else new
