@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise, permutations
+from typing import TypeGuard
 
 from tensorcalc.contraction import canonical_form
 from tensorcalc.dims import Dim, Dims
@@ -103,12 +104,17 @@ def is_zero(node: Node) -> bool:
 
 def is_symmetric(node: Node) -> bool:
     """Whether a matrix is known to be equal to its transpose."""
-    if isinstance(node, Variable):
+    if isinstance(node, Variable) or is_unknown_matrix(node):
         declared = node.rank == 2 and not SYMMETRIC.isdisjoint(node.properties)
         return declared and not node.is_complex
     if isinstance(node, MatrixFunction):
         return node.rank == 2 and is_symmetric(node.operands[0])
     return isinstance(node, Delta) or is_second_derivative(node)
+
+
+def is_unknown_matrix(node: Node) -> TypeGuard[Unknown]:
+    """Whether the node is an unknown function of matrix value, or its derivative by scalars."""
+    return isinstance(node, Unknown) and node.rank == node.result == 2
 
 
 def is_second_derivative(node: Node) -> bool:
@@ -125,7 +131,9 @@ def is_second_derivative(node: Node) -> bool:
 
 def is_skew(node: Node) -> bool:
     """Whether a matrix is known to be its transpose with the other sign."""
-    return isinstance(node, Variable) and "skew" in node.properties
+    if isinstance(node, Variable) or is_unknown_matrix(node):
+        return "skew" in node.properties
+    return False
 
 
 # ── sums ─────────────────────────────────────────────────────────────────────────────────────
@@ -551,11 +559,22 @@ def conjugate(node: Node) -> Node:
             return inner
         if isinstance(inner, Map) and inner.function == "conj":
             return inner.operands[0]
-        if isinstance(inner, Variable | Data | Unknown):
+        if isinstance(inner, Variable | Data | Unknown) or _is_diagonal(inner):
             return Map.of("conj", (inner,))
         return rebuild(inner, operands)
 
     return fold([node], visit)[node]
+
+
+def _is_diagonal(node: Node) -> bool:
+    """Whether a node is the diagonal of a mere name: it stands inside functions of entries."""
+    return (
+        isinstance(node, Einsum)
+        and len(node.operands) == 1
+        and isinstance(node.operands[0], Variable | Data | Unknown)
+        and len(node.sizes) == node.rank
+        and len(set(node.labels[0])) < len(node.labels[0])
+    )
 
 
 def matrix_function(function: str, *operands: Node, order: int = 0) -> Node:
@@ -627,8 +646,7 @@ def _matrix_power(base: Node, exponent: Node) -> Node | None:
     if isinstance(base, Einsum):
         scalars += [o for o in base.operands if not o.rank]
         rest = [(o, a) for o, a in zip(base.operands, base.labels, strict=True) if o.rank]
-        if rest:
-            base = einsum(base.rank, base.sizes, rest)
+        base = einsum(base.rank, base.sizes, rest)
     if not scalars or not base.rank:
         return None
     powers = [(elementwise("pow", (scalar, exponent)), ()) for scalar in scalars]
@@ -643,6 +661,7 @@ def unknown(
     derivatives: tuple[int, ...] = (),
     *,
     is_applied: bool = True,
+    properties: frozenset[str] = frozenset(),
 ) -> Node:
     """A function that is only known by name, or its derivative by some of its arguments.
 
@@ -654,9 +673,12 @@ def unknown(
     free = common_free_axes(operands) & frozenset(range(batch))
     if free:
         smaller = tuple([without_axes(node, free) for node in operands])
-        made = unknown(name, result, smaller, batch - len(free), derivatives, is_applied=is_applied)
+        made = unknown(
+            name, result, smaller, batch - len(free), derivatives,
+            is_applied=is_applied, properties=properties,
+        )  # fmt: skip
         return _repeated(made, dims, free)
-    return Unknown.of(name, dims, operands, batch, derivatives, is_applied)
+    return Unknown.of(name, dims, operands, batch, derivatives, is_applied, properties)
 
 
 # ── sums over integers ───────────────────────────────────────────────────────────────────────
@@ -749,6 +771,7 @@ def rebuild(node: Node, operands: tuple[Node, ...], sizes: Mapping[str, Dim] = N
                 node.batch,
                 node.derivatives,
                 is_applied=node.is_applied,
+                properties=node.properties,
             )
         case Counter():
             return Counter.of(node.level, operands)

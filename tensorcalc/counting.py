@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from tensorcalc import canonical, value as v
 from tensorcalc.dims import Dim
 from tensorcalc.errors import IndexNotationError, Span
-from tensorcalc.ir import Add, Counter, Einsum, Node, Range, Size, Variable
+from tensorcalc.ir import (
+    Add,
+    Basis,
+    Counter,
+    Data,
+    Delta,
+    Einsum,
+    Merge,
+    Node,
+    Range,
+    Section,
+    Size,
+    Variable,
+)
 from tensorcalc.shapes import Shapes
 from tensorcalc.syntax import Syntax
 from tensorcalc.traverse import postorder
@@ -40,7 +53,7 @@ class Counted:
 
 
 def is_integer(node: Node) -> bool:
-    """Whether a number is known to be an integer: made of integers by ``+ - *``."""
+    """Whether a number is known to be an integer: made of integers and entries by ``+ - *``."""
     for inner in postorder([node]):
         match inner:
             case Variable():
@@ -49,7 +62,10 @@ def is_integer(node: Node) -> bool:
             case Add():
                 if any(c.denominator != 1 for c in inner.coefficients):
                     return False
-            case Einsum() | Size() | Counter() | Range():
+            case Data():
+                if any(number != int(number) for number in inner.array.real.flat):
+                    return False
+            case Einsum() | Size() | Counter() | Range() | Delta() | Basis() | Section() | Merge():
                 pass
             case _:
                 return False

@@ -55,6 +55,12 @@ def declared(name: str, declaration: Syntax) -> Variable:
                 hint = f"it is a kind: `{name} : {word}(n)`"
             raise KindError(f"unknown property {word}", _word_span(declaration, word), hint)
     facts = frozenset(properties) | (frozenset({kind}) if times == 2 else frozenset())
+    if {"spd", "complex"} <= facts:
+        raise KindError(
+            "spd is a property of real matrices",
+            _word_span(declaration, "complex"),
+            f"write `{name} : matrix(n, n) complex`; a Hermitian matrix is its own `{name}^H`",
+        )
     return Variable.of(name, tuple(dims) * times, facts)
 
 

@@ -6,12 +6,15 @@ operand: for an Einsum and an Add by their form, for functions from the tables `
 differential goes. Filling the hole with a tangent is forward mode; exchanging the hole's labels
 with the output's is its transpose, reverse mode. There is no second table.
 
+A derivative by a complex variable is that of a function that is complex differentiable; by a real
+one, also what conjugates its complex operand has a derivative (`LinearTerm.turned`).
+
 Laue, Mitterreiter and Giesen, "A Simple and Efficient Tensor Calculus", AAAI 2020.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -19,7 +22,7 @@ from itertools import product
 from tensorcalc import canonical
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.errors import DomainError
-from tensorcalc.functions import ARGUMENTS, FUNCTIONS
+from tensorcalc.functions import ARGUMENTS, FUNCTIONS, OPERATORS
 from tensorcalc.ir import (
     Add,
     Counter,
@@ -39,6 +42,8 @@ from tensorcalc.templates import formula, lift, scalar_formula
 from tensorcalc.traverse import postorder
 
 HOLE = "∂"  # not a name of the language
+CONJUGATING = ("conj", "^H", "abs", "norm2", "normF", "norm1", "pinv")  # in the words of a text
+ORDERED = frozenset({"sign", "max", "min", "relu", "lt", "le", "gt", "ge"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class LinearTerm:
     """A contraction with a hole: ``coefficient * Σ hole[labels] * factors``.
 
     Labels below `rank` are the axes of the node whose differential this is a term of. `counters`
-    are summed over too, the innermost first.
+    are summed over too, the innermost first. Where it is `turned`, the conjugate of the operand's
+    differential goes into the hole.
     """
 
     coefficient: Fraction
@@ -55,6 +61,7 @@ class LinearTerm:
     factors: tuple[canonical.Factor, ...]
     hole: Labels
     counters: tuple[Counter, ...] = ()
+    turned: bool = False
 
 
 def differentiate(output: Node, variable: Variable) -> Node:
@@ -90,6 +97,9 @@ def jvp(output: Node, tangents: Mapping[Variable, Node], extra: Dims = ()) -> No
             for term, (own, tangent) in product(
                 _differential(node, position), _tangents(found[operand])
             ):
+                if term.turned:
+                    _check_real(tangents)
+                    tangent = canonical.conjugate(tangent)
                 sizes: dict[Hashable, Dim] = dict(enumerate(term.sizes))
                 sizes.update(zip(trailing, extra, strict=True))
                 filled = (tangent, (*term.hole, *trailing))
@@ -129,28 +139,58 @@ def vjp(
         if any(operand in active for operand in node.operands):
             active.add(node)
     waiting: dict[Node, list[canonical.Term]] = {output: [(Fraction(1), cotangent)]}
+    # those whose product with the differential is to be conjugated
+    turned: dict[Node, list[canonical.Term]] = {}
     leading: list[Hashable] = [("extra", k) for k in range(len(extra))]
     for node in reversed(order):
-        if node not in active or node not in waiting or isinstance(node, Variable):
+        if node not in active or not (node in waiting or node in turned):
             continue
-        arrived = canonical.add((*extra, *node.dims), waiting.pop(node))
-        if canonical.is_zero(arrived):
+        if not node.is_complex and node in turned:
+            back = [(c, canonical.conjugate(term)) for c, term in turned.pop(node)]
+            waiting.setdefault(node, []).extend(back)
+        if isinstance(node, Variable):
+            if node in turned:
+                _check_real([node])
             continue
-        if isinstance(node, RangeSum):
-            waiting.setdefault(node.operands[0], []).append((Fraction(1), arrived))
-            continue
-        for position, operand in enumerate(node.operands):
-            if operand not in active:
+        for here, there in ((waiting, turned), (turned, waiting)):
+            if node not in here:
                 continue
-            for term in _differential(node, position):
-                pulled = _transpose(term, arrived, operand.dims, leading, extra)
-                for counter in (*term.counters, *_left(node, operand)):
-                    pulled = canonical.range_sum(pulled, counter)
-                waiting.setdefault(operand, []).append((term.coefficient, pulled))
+            arrived = canonical.add((*extra, *node.dims), here.pop(node))
+            if canonical.is_zero(arrived):
+                continue
+            if isinstance(node, RangeSum):
+                here.setdefault(node.operands[0], []).append((Fraction(1), arrived))
+                continue
+            for position, operand in enumerate(node.operands):
+                if operand not in active:
+                    continue
+                for term in _differential(node, position):
+                    pulled = _transpose(term, arrived, operand.dims, leading, extra)
+                    for counter in (*term.counters, *_left(node, operand)):
+                        pulled = canonical.range_sum(pulled, counter)
+                    if term.turned:
+                        pulled = canonical.conjugate(pulled)
+                    to = there if term.turned else here
+                    to.setdefault(operand, []).append((term.coefficient, pulled))
     return {
         variable: canonical.add((*extra, *variable.dims), waiting.get(variable, ()))
         for variable in variables
     }
+
+
+def _check_real(variables: Iterable[Variable]) -> None:
+    """Refuse a derivative by a complex variable of what depends on its conjugate."""
+    for variable in variables:
+        if variable.is_complex:
+            name = variable.name
+            raise DomainError(
+                f"there is no derivative by the complex {name}, which stands inside a conjugate, "
+                "a modulus or a norm: that is not complex differentiable",
+                None,
+                f"write {name} = x + j*y with real x and y (`j : scalar complex` is 1j) and "
+                "differentiate by these",
+                words=CONJUGATING,
+            )
 
 
 def _left(node: Node, operand: Node) -> list[Counter]:
@@ -198,11 +238,18 @@ def _differential(node: Node, position: int) -> Iterator[LinearTerm]:
             yield LinearTerm(Fraction(1), node.rank, node.sizes, tuple(others), hole)
         case Add():
             yield LinearTerm(node.coefficients[position], node.rank, node.dims, (), axes)
+        case Map() if node.function == "conj":
+            yield LinearTerm(Fraction(1), node.rank, node.dims, (), axes, turned=True)
+        case Map() if node.function == "abs" and node.operands[0].is_complex:
+            yield from _modulus(node)
         case Map():
+            if node.function in ORDERED and any(o.is_complex for o in node.operands):
+                _refuse_order(node.function)
             text = FUNCTIONS[node.function].derivatives[position]
             if text is None:
                 raise DomainError(
-                    f"{node.function} cannot be differentiated by its argument {position + 1}"
+                    f"{node.function} cannot be differentiated by its argument {position + 1}",
+                    words=(node.function,),
                 )
             arguments = dict(zip(ARGUMENTS, node.operands, strict=False))
             slope = lift(scalar_formula(text), arguments, node.dims, {})
@@ -215,13 +262,33 @@ def _differential(node: Node, position: int) -> Iterator[LinearTerm]:
             result = node.dims[node.batch : node.batch + node.result]
             slope = canonical.unknown(
                 node.name, result, node.operands, node.batch, derivatives,
-                is_applied=node.is_applied,
+                is_applied=node.is_applied, properties=node.properties,
             )  # fmt: skip
             yield _new_axes(node, slope, position, derivatives.index(position))
         case Counter():
-            raise DomainError("the ends of a sum over integers cannot be differentiated")
+            raise DomainError(
+                "the ends of a sum over integers cannot be differentiated", words=("sum[r=…]",)
+            )
         case _:
             raise TypeError(f"{node!r} has no operands")
+
+
+def _modulus(node: Map) -> Iterator[LinearTerm]:
+    """``d abs(z) = (conj(z)*dz + z*conj(dz))/(2*abs(z))``."""
+    axes = tuple(range(node.rank))
+    (z,) = node.operands
+    below = (canonical.power(node, -1), axes)
+    half = Fraction(1, 2)
+    for turned, above in ((False, canonical.conjugate(z)), (True, z)):
+        factors = ((above, axes), below)
+        yield LinearTerm(half, node.rank, node.dims, factors, axes, turned=turned)
+
+
+def _refuse_order(function: str) -> None:
+    word = OPERATORS.get(function, function)
+    raise DomainError(
+        f"{word} of complex numbers has no derivative: they have no order", words=(word, function)
+    )
 
 
 def _new_axes(node: Unknown, slope: Node, position: int, place: int) -> LinearTerm:
@@ -239,8 +306,19 @@ def _new_axes(node: Unknown, slope: Node, position: int, place: int) -> LinearTe
 def _matrix_differential(node: MatrixFunction, position: int) -> Iterator[LinearTerm]:
     entry = MATRIX_FUNCTIONS[node.function]
     if position:
-        raise DomainError("a matrix power cannot be differentiated by its exponent, an integer")
+        raise DomainError(
+            "a matrix power cannot be differentiated by its exponent, an integer", words=("^",)
+        )
     operand, *parameters = node.operands
+    if operand.is_complex and node.function in ORDERED:
+        _refuse_order(node.function)
+    if operand.is_complex and node.function == "pinv":
+        raise DomainError(
+            "there is no derivative of pinv of a complex matrix",
+            None,
+            "for full column rank write `inv(Z^H*Z)*Z^H`",
+            words=("pinv",),
+        )
     batch = operand.dims[: operand.rank - entry.rank]
     if entry.differential is None:
         own = operand.dims[len(batch) :]
@@ -250,18 +328,27 @@ def _matrix_differential(node: MatrixFunction, position: int) -> Iterator[Linear
         hole_axes = axes[: len(batch)] + new
         yield LinearTerm(Fraction(1), node.rank, node.dims + own, ((slope, axes + new),), hole_axes)
         return
+    text = entry.differential
+    if entry.backwards is not None and _is_negative(parameters[0]):
+        text = entry.backwards
     name, _, kind = entry.argument.partition(" : ")
     declarations = f"{name}, d{name} : {kind}"
     arguments: dict[str, Node] = {name: operand}
     if entry.parameter is not None:
         declarations += f"; {entry.parameter}"
         arguments[entry.parameter.partition(" : ")[0]] = parameters[0]
-    template = formula(declarations, entry.differential)
+    template = formula(declarations, text)
     variable = formula(f"{name} : {kind}", name).dims
     sizes = dict(zip(map(str, variable), operand.dims[len(batch) :], strict=True))
     hole = Variable.of(HOLE, operand.dims)
     differential = lift(template, {**arguments, f"d{name}": hole}, batch, sizes)
     yield from linear_terms(differential, hole)
+
+
+def _is_negative(exponent: Node) -> bool:
+    """Whether an integer is one that all its names make smaller, such as ``-k``, ``1 - k``."""
+    named = [c for c, term in canonical.terms_of(exponent) if canonical.as_number(term) is None]
+    return bool(named) and all(c < 0 for c in named)
 
 
 # on the way to the hole: coefficient, sizes of labels, factors so far, node, its labels, counters

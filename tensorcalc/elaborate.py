@@ -148,8 +148,19 @@ def _finish(result: Value, indices: tuple[str, ...], scope: Scope, program: Synt
         tuple(scope.appeared),
         tuple([nodes[node] for node in scope.written]),
         tuple((name, nodes[node]) for name, node in defined.items()),
+        _asserted(scope, nodes),
     )
     return Elaborated(nodes[result.node], result.row, indices, renamed, assumptions, source)
+
+
+def _asserted(scope: Scope, nodes: Mapping[Node, Node]) -> tuple[tuple[Variable, Node], ...]:
+    """The definitions that are declared with properties, as variables that have them."""
+    found = []
+    for name, value in scope.definitions.items():
+        variable = nodes.get(scope.declared.get(name, value.node))
+        if isinstance(variable, Variable) and variable.name == name and variable.properties:
+            found.append((variable, nodes[value.node]))
+    return tuple(found)
 
 
 def rename_sizes(roots: list[Node], sizes: dict[str, Dim]) -> dict[Node, Node]:
@@ -323,7 +334,16 @@ class _Elaborator:
 
     def depends(self, function: unknowns.UnknownFunction, span: Span) -> list[Value]:
         """The variables that an unknown function depends on."""
-        return [self.scope.value(Syntax("name", (name,), (), span)) for name in function.depends]
+        values = [self.scope.value(Syntax("name", (name,), (), span)) for name in function.depends]
+        for name, value in zip(function.depends, values, strict=True):
+            if not isinstance(value.node, Variable):
+                raise DomainError(
+                    f"{function.name} depends on {name}, which is no variable: it is defined",
+                    span,
+                    f"declare a function to apply, `{function.name} : … -> …`, "
+                    f"and write `{function.name}({name})`",
+                )
+        return values
 
     def open(self, syntax: Syntax, bound: frozenset[str]) -> Steps[Value]:
         """The value as a factor: repeated indices wait for the product around it."""
@@ -640,6 +660,12 @@ class _Elaborator:
                 f"did you mean {near[0]}?" if near else f"they are {', '.join(REDUCTIONS)}",
             )
         _arity(syntax, 1, 1)
+        if len(set(indices)) < len(indices):
+            raise IndexNotationError(
+                f"{name}[{', '.join(indices)}] names an index twice",
+                syntax.span,
+                f"write `{name}[{', '.join(dict.fromkeys(indices))}](…)`",
+            )
         value = yield self.value(syntax.children[0], bound | frozenset(indices))
         value = replace(value, span=syntax.span)
         return reduce_indices(name, value, indices, syntax.span)

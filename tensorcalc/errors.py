@@ -171,7 +171,21 @@ class KindError(TensorcalcError):
 
 
 class DomainError(TensorcalcError):
-    """An operation without a meaning for what it is given."""
+    """An operation without a meaning for what it is given.
+
+    `words` are what it may be written as in the text, where its place is not known yet.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        span: Span | None = None,
+        hint: str | None = None,
+        *,
+        words: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, span, hint)
+        self.words = words
 
 
 class LimitError(TensorcalcError):

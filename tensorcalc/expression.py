@@ -27,6 +27,7 @@ from tensorcalc.errors import (
     quote,
 )
 from tensorcalc.ir import Node, Unknown, Variable
+from tensorcalc.properties import use_asserted
 from tensorcalc.shapes import Shapes
 from tensorcalc.simplify import simplify
 from tensorcalc.source import NO_SOURCE, Source
@@ -84,6 +85,11 @@ class Expr:
 
     # ── facts ────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def syntax(self) -> Syntax:
+        """What was written; of what was made from other expressions, a mere leaf."""
+        return self._syntax
+
     @cached_property
     def _elaborated(self) -> Elaborated:
         syntax = self._syntax
@@ -96,6 +102,11 @@ class Expr:
         """The node of the index IR, in normal form: equal formulas have the same one."""
         _check_functions(self._elaborated.node, self.variables)
         return simplify([self._elaborated.node])[0]
+
+    @cached_property
+    def _stated(self) -> Node:
+        """The node with what is declared of definitions used, for printing."""
+        return use_asserted(self.node, self.source.asserted)
 
     @property
     def groups(self) -> tuple[int, ...]:
@@ -198,7 +209,7 @@ class Expr:
         from tensorcalc.printing import document
 
         return document.to_text(
-            self.node, self.variables, self.groups, layout, row=self._is_row, source=self.source
+            self._stated, self.variables, self.groups, layout, row=self._is_row, source=self.source
         )
 
     def to_latex(self, *, layout: str = "mixed") -> str:
@@ -206,31 +217,36 @@ class Expr:
         from tensorcalc.printing import document
 
         return document.to_latex(
-            self.node, self.variables, self.groups, layout, row=self._is_row, source=self.source
+            self._stated, self.variables, self.groups, layout, row=self._is_row, source=self.source
         )
 
     def to_mathml(self, *, layout: str = "mixed") -> str:
-        """Presentation MathML: one ``math`` element.
-
-        What has no matrix form stands in it as text, in index notation.
-        """
+        """Presentation MathML: one ``math`` element."""
         from tensorcalc.printing import document
 
         return document.to_mathml(
-            self.node, self.variables, self.groups, layout, row=self._is_row, source=self.source
+            self._stated, self.variables, self.groups, layout, row=self._is_row, source=self.source
+        )
+
+    def to_unicode(self, *, layout: str = "mixed") -> str:
+        """Text with mathematical signs, ``2·Xᵀ·(X·w − y)``: for readers, not for `parse`."""
+        from tensorcalc.printing import document
+
+        return document.to_unicode(
+            self._stated, self.variables, self.groups, layout, row=self._is_row, source=self.source
         )
 
     def to_index(self) -> str:
         """Index notation with an arrow that names the axes."""
         from tensorcalc.printing import document
 
-        return document.to_index(self.node, self.variables)
+        return document.to_index(self._stated, self.variables)
 
     def to_einsum(self) -> str:
         """Nested einsum strings."""
         from tensorcalc.printing import document
 
-        return document.to_einsum(self.node, self.variables)
+        return document.to_einsum(self._stated, self.variables)
 
     def to_code(self, language: str = "numpy") -> str:
         """A function in a programming language; ``"numpy"`` so far."""
@@ -238,7 +254,7 @@ class Expr:
             raise DomainError(f"no code for {language!r}", None, "the languages are numpy")
         from tensorcalc.printing.numpy import to_numpy
 
-        return to_numpy(self.node, self.variables)
+        return to_numpy(self._stated, self.variables)
 
     # ── numbers ──────────────────────────────────────────────────────────────────────────────
 

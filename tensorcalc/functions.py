@@ -19,13 +19,15 @@ class Function:
 
     `derivatives` has one text per argument; None marks an argument it is not differentiable in.
     `domain` is the interval of arguments that `check` and the tests draw from.
-    `numpy` and `latex` are templates with ``{0}``, ``{1}``, ``{2}`` for the arguments.
+    `numpy` and `latex` are templates with ``{0}``, ``{1}``, ``{2}`` for the arguments. `name` is
+    what the rule is called, where that is not "derivative of …".
     """
 
     derivatives: tuple[str | None, ...]
     numpy: str
     latex: str
     domain: tuple[float, float] = (-2.0, 2.0)
+    name: str | None = None
 
     @property
     def arity(self) -> int:
@@ -79,7 +81,9 @@ FUNCTIONS: dict[str, Function] = {
         (0.5, 4.0),
     ),
     # x^y, entry by entry; sqrt(x) is pow(x, 1/2) and 1/x is pow(x, -1)
-    "pow": Function(("y*x^(y - 1)", "x^y*log(x)"), "{0}**{1}", "{0}^{{{1}}}", (0.3, 2.5)),
+    "pow": Function(
+        ("y*x^(y - 1)", "x^y*log(x)"), "{0}**{1}", "{0}^{{{1}}}", (0.3, 2.5), "power rule"
+    ),
     "max": Function(
         ("(1 + sign(x - y))/2", "(1 - sign(x - y))/2"),
         "np.maximum({0}, {1})",

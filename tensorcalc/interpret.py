@@ -48,11 +48,11 @@ from tensorcalc.ir import (
 )
 from tensorcalc.limits import current as limits
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
-from tensorcalc.traverse import variables
+from tensorcalc.traverse import postorder, variables
 
 CONSTANTS = {"pi": np.pi, "e": np.e}
 NORMS = ("norm2", "normF")
-REAL_ONLY = frozenset({"max", "min", "relu", "lgamma", "polygamma"})
+REAL_ONLY = frozenset({"max", "min", "relu", "lgamma", "polygamma", "sign", "lt", "le", "gt", "ge"})
 MAX_LABELS = 52  # of np.einsum
 MAX_OPERANDS = 2  # beyond, the order of contraction matters
 
@@ -115,13 +115,16 @@ def evaluate(
 
     def count_sum(node: RangeSum, ends: list[Array], counted: dict[Node, Array]) -> Array:
         low, high = (_integer(end) for end in ends)
+        sign = 1
+        if high < low - 1 and _counts_powers(node):
+            low, high, sign = high + 1, low - 1, -1
         if high - low >= limits().terms:
             raise LimitError(f"a sum over {high - low + 1} integers (limit terms)")
         shape = tuple([dim.value(sizes) for dim in node.dims])
         total = np.zeros(shape, complex_dtype if node.is_complex else dtype)
         for number in range(low, high + 1):
             here = {**counted, node.counter: np.asarray(number, dtype)}
-            total = total + compute(node.operands[0], here)
+            total = total + sign * compute(node.operands[0], here)
         return total
 
     def visit(node: Node, operands: tuple[Array, ...], known: Mapping[Node, Array]) -> Any:
@@ -150,7 +153,8 @@ def evaluate(
             case Unknown():
                 raise DomainError(f"{node.name} is unknown: it has no value")
             case Einsum():
-                solved = _solve(node, operands, known)
+                made = _cofactors(node, operands, known)
+                solved = _solve(node, operands, known) if made is None else (node, made)
                 if solved is not None:
                     return _einsum(*solved, shape, sizes, dtype)
                 return _einsum(node, operands, shape, sizes, dtype)
@@ -176,6 +180,19 @@ def _integer(value: Array) -> int:
     if number.imag or number.real != round(number.real):
         raise DomainError(f"an exponent or the end of a sum is {value}, which is no integer")
     return round(number.real)
+
+
+def _counts_powers(node: RangeSum) -> bool:
+    """Whether a sum is one over powers of a matrix.
+
+    Backwards it is minus the sum over what lies between its ends, as a telescoping sum is (Karr
+    1981): so the differential of ``X^k`` is right for negative k, too.
+    """
+    return any(
+        isinstance(inner, MatrixFunction) and inner.function == "power"
+        and node.counter in inner.operands[1].counters
+        for inner in postorder([node.operands[0]])
+    )  # fmt: skip
 
 
 def _levi_civita(rank: int) -> Array:
@@ -232,6 +249,35 @@ def _einsum(
     return np.array(np.broadcast_to(np.reshape(result, here), shape))
 
 
+def _cofactors(
+    node: Einsum, operands: tuple[Array, ...], known: Mapping[Node, Array]
+) -> tuple[Array, ...] | None:
+    """The operands with ``det(X)*inv(X)`` made ``1*adj(X)`` where X is singular; None if none is.
+
+    So the derivative of a determinant, which is a polynomial, has a value everywhere.
+    """
+    arrays = list(operands)
+    made = None
+    free = [k for k, o in enumerate(node.operands) if _is_function(o, "det")]
+    for k, inverse in enumerate(node.operands):
+        if not _is_function(inverse, "inv") or np.all(np.isfinite(arrays[k])):
+            continue
+        (matrix,) = inverse.operands
+        for j in free:
+            same = node.operands[j].operands[0] is matrix
+            if same and node.labels[j] == node.labels[k][:-2]:
+                arrays[j] = np.ones_like(arrays[j])
+                arrays[k] = _adjugate(known[matrix])
+                free.remove(j)
+                made = arrays
+                break
+    return None if made is None else tuple(made)
+
+
+def _is_function(node: Node, function: str) -> bool:
+    return isinstance(node, MatrixFunction) and node.function == function
+
+
 def _solve(
     node: Einsum, operands: tuple[Array, ...], known: Mapping[Node, Array]
 ) -> tuple[Einsum, tuple[Array, ...]] | None:
@@ -242,7 +288,7 @@ def _solve(
     factors = list(zip(node.operands, node.labels, operands, strict=True))
     counts = Counter(label for labels in node.labels for label in labels)
     for k, (inverse, own, _) in enumerate(factors):
-        if not isinstance(inverse, MatrixFunction) or inverse.function != "inv":
+        if not _is_function(inverse, "inv"):
             continue
         if inverse.rank != 2 or own[0] == own[1]:
             continue
@@ -345,7 +391,7 @@ def _map(node: Map, operands: tuple[Array, ...]) -> Array:
         if is_norm(node.operands[0]):
             result = np.where((base == 0) & (exponent < 0), np.zeros((), result.dtype), result)
         return np.asarray(result)
-    if node.is_complex and node.function in REAL_ONLY:
+    if node.function in REAL_ONLY and any(operand.is_complex for operand in node.operands):
         raise DomainError(f"{node.function} of complex numbers is not defined")
     return np.asarray(numpy_functions()[node.function](*operands))
 

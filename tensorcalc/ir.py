@@ -325,17 +325,19 @@ class Unknown(Node):
     Each operand has the axes of the batch, which all share, then those of an argument. The dims
     are the batch, then the function's own, then those of the argument for each entry of
     `derivatives`, positions in ascending order. `is_applied` tells ``g(x)`` from ``u``, declared
-    to depend on x.
+    to depend on x. `properties` are the words of its declaration.
     """
 
-    __slots__ = ("batch", "derivatives", "is_applied", "name")
+    __slots__ = ("batch", "derivatives", "is_applied", "name", "properties")
     name: str
     batch: int
     derivatives: tuple[int, ...]
     is_applied: bool
+    properties: frozenset[str]
 
     def facts(self) -> tuple[object, ...]:
-        return (self.name, self.batch, self.derivatives, self.is_applied)
+        facts = (self.name, self.batch, self.derivatives, self.is_applied)
+        return (*facts, *sorted(self.properties))
 
     @property
     def result(self) -> int:
@@ -351,10 +353,12 @@ class Unknown(Node):
         batch: int,
         derivatives: tuple[int, ...],
         is_applied: bool,
+        properties: frozenset[str] = frozenset(),
     ) -> Unknown:
         node = Unknown()
         node.dims, node.operands, node.name, node.batch = dims, operands, name, batch
         node.derivatives, node.is_applied = derivatives, is_applied
+        node.properties = properties
         return _intern(node)
 
 
@@ -423,6 +427,8 @@ def _derive(node: Node) -> None:
     match node:
         case Variable():
             node.is_complex = "complex" in node.properties
+        case Unknown():
+            node.is_complex |= "complex" in node.properties
         case Data():
             node.is_complex = node.array.dtype.kind == "c"
         case Map() if node.function in REAL_VALUED:

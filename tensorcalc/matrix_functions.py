@@ -17,8 +17,10 @@ class MatrixFunctionEntry:
 
     `argument` declares the argument, in the language; `rank` is the argument's number of axes;
     `result` is how many axes the value has (0, or those of the argument). `parameter` is a scalar
-    second argument. A power series has no `differential`: its derivatives are nodes of their own
-    (`ir.MatrixFunction.order`), and `slope` is its derivative where everything commutes.
+    second argument, and `backwards` the differential where it is negative. A power series has no
+    `differential`: its derivatives are nodes of their own (`ir.MatrixFunction.order`), and `slope`
+    is its derivative where everything commutes. `name` is what the differential is called, where
+    that is not "differential of …".
     """
 
     argument: str
@@ -27,11 +29,13 @@ class MatrixFunctionEntry:
     differential: str | None
     parameter: str | None = None
     slope: str | None = None
+    backwards: str | None = None
+    name: str | None = None
 
 
 MATRIX_FUNCTIONS: dict[str, MatrixFunctionEntry] = {
-    "inv": MatrixFunctionEntry("X : matrix(n, n)", 2, 2, "-inv(X)*dX*inv(X)"),
-    "det": MatrixFunctionEntry("X : matrix(n, n)", 2, 0, "det(X)*tr(inv(X)*dX)"),
+    "inv": MatrixFunctionEntry("X : matrix(n, n)", 2, 2, "-inv(X)*dX*inv(X)", name="differential of the inverse"),
+    "det": MatrixFunctionEntry("X : matrix(n, n)", 2, 0, "det(X)*tr(inv(X)*dX)", name="Jacobi's formula"),
     "logdet": MatrixFunctionEntry("X : matrix(n, n)", 2, 0, "tr(inv(X)*dX)"),
     # 1/norm2(x) is 0 at x = 0, so the gradient there is 0, the subgradient of least norm.
     "norm2": MatrixFunctionEntry("x : vector(n)", 1, 0, "x'*dx/norm2(x)"),
@@ -44,9 +48,16 @@ MATRIX_FUNCTIONS: dict[str, MatrixFunctionEntry] = {
         2,
         "-pinv(X)*dX*pinv(X) + pinv(X)*pinv(X)'*dX'*(eye - X*pinv(X))"
         " + (eye - pinv(X)*X)*dX'*pinv(X)'*pinv(X)",
+        name="formula of Golub and Pereyra",
     ),
     "power": MatrixFunctionEntry(
-        "X : matrix(n, n)", 2, 2, "sum[r=0..k-1](X^r*dX*X^(k-1-r))", "k : scalar integer"
+        "X : matrix(n, n)",
+        2,
+        2,
+        "sum[r=0..k-1](X^r*dX*X^(k-1-r))",
+        "k : scalar integer",
+        backwards="-sum[r=1..-k](X^(-r)*dX*X^(k+r-1))",
+        name="differential of a power",
     ),
     "logsumexp": MatrixFunctionEntry("x : vector(n)", 1, 0, "softmax(x)'*dx"),
     # ties share equally: the subgradient of least norm

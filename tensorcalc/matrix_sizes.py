@@ -25,12 +25,12 @@ Shape = tuple[Dim, Dim]  # rows and columns; a scalar is 1×1
 
 
 @dataclass(slots=True)
-class _Place:
+class Place:
     """An expression at one place, and the sizes it has there."""
 
     x: Matrix
     shape: Shape
-    parts: list[_Place]
+    parts: list[Place]
 
 
 def say_sizes(
@@ -111,11 +111,11 @@ class _Sizes:
         for a, b in zip(left, right, strict=True):
             self.shapes.equate(a, b)
 
-    def visit(self, x: Matrix) -> Steps[_Place]:
-        parts: list[_Place] = []
+    def visit(self, x: Matrix) -> Steps[Place]:
+        parts: list[Place] = []
         for arg in self.written(x):
             parts.append((yield self.visit(arg)))
-        return _Place(x, self.shape(x, parts), parts)
+        return Place(x, self.shape(x, parts), parts)
 
     def written(self, x: Matrix) -> tuple[Matrix, ...]:
         """The operands as they are printed: a scalar that is broadcast stands bare."""
@@ -124,7 +124,7 @@ class _Sizes:
             return x.args
         return tuple([arg.args[0] if arg.op == "spread" else arg for arg in x.args])
 
-    def shape(self, x: Matrix, parts: list[_Place]) -> Shape:
+    def shape(self, x: Matrix, parts: list[Place]) -> Shape:
         shapes = [part.shape for part in parts]
         match x.op:
             case "name":
@@ -155,7 +155,7 @@ class _Sizes:
                 return self.call(x, parts)
         return self.open(x.shape)
 
-    def alike(self, kind: str, parts: list[_Place]) -> Shape:
+    def alike(self, kind: str, parts: list[Place]) -> Shape:
         """The one shape of all parts that are no scalars."""
         shaped = [part.shape for part in parts if part.x.shape != "scalar"]
         known = [[self.shapes.resolve(dim) for dim in shape] for shape in shaped]
@@ -165,7 +165,7 @@ class _Sizes:
             self.equate(shaped[0], other)
         return shaped[0] if shaped else self.open(kind)
 
-    def call(self, x: Matrix, parts: list[_Place]) -> Shape:
+    def call(self, x: Matrix, parts: list[Place]) -> Shape:
         function = str(x.data)
         shape = parts[0].shape
         if function in SQUARE:
@@ -191,7 +191,7 @@ class _Sizes:
 
 
 def _rebuilt(
-    place: _Place, shapes: Shapes, inferred: set[str], size_text: Callable[[Dim], str | None]
+    place: Place, shapes: Shapes, inferred: set[str], size_text: Callable[[Dim], str | None]
 ) -> Steps[Matrix]:
     x = place.x
     if x.op in ("eye", "spread"):
@@ -215,3 +215,23 @@ def _rebuilt(
     if all(a is b for a, b in zip(args, x.args, strict=True)):
         return x
     return x.with_args(tuple(args))
+
+
+def placed(x: Matrix, root: Dims, names: Mapping[str, Dims]) -> Place | None:
+    """The expression with the sizes that every part of it has where it stands.
+
+    A size that nothing tells has a name that starts with a dot. None if the expression is too long.
+    """
+    if x.cost > MAX_COST:
+        return None
+    sizes = _Sizes(names)
+    whole = trampoline(sizes.visit(x))
+    for known, dim in zip(whole.shape, _shape(x.shape, root), strict=True):
+        sizes.shapes.equate(known, dim)
+    stack = [whole]
+    while stack:
+        place = stack.pop()
+        rows, columns = place.shape
+        place.shape = sizes.shapes.resolve(rows), sizes.shapes.resolve(columns)
+        stack += place.parts
+    return whole

@@ -23,7 +23,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "Add": ("dims", "coefficients", "operands"),
     "Map": ("function", "operands"),
     "MatrixFunction": ("function", "dims", "operands", "order"),
-    "Unknown": ("name", "dims", "operands", "batch", "derivatives", "is_applied"),
+    "Unknown": ("name", "dims", "operands", "batch", "derivatives", "is_applied", "properties"),
     "Counter": ("level", "operands"),
     "RangeSum": ("operands",),
 }

@@ -9,32 +9,59 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from enum import IntEnum
 from itertools import combinations
 
 from tensorcalc import canonical
-from tensorcalc.ir import Delta, Einsum, MatrixFunction, Node, Variable
+from tensorcalc.ir import (
+    Add,
+    Basis,
+    Constant,
+    Delta,
+    Einsum,
+    Map,
+    MatrixFunction,
+    Merge,
+    Node,
+    Section,
+    Size,
+    Unknown,
+    Variable,
+)
 from tensorcalc.joins import join_factors
 from tensorcalc.simplify import simplify
-from tensorcalc.traverse import fold, variables
+from tensorcalc.traverse import fold, postorder
 
 USED = frozenset({"symmetric", "spd", "diagonal", "skew", "orthogonal"})
+SIGNED = frozenset({"abs", "sign", "relu"})  # what the sign of the argument tells
 
 
 def use_properties(roots: Sequence[Node]) -> list[Node]:
     """The roots with what is known of their variables used.
 
-    A symmetric matrix is its transpose, a skew one the negative of it, and the inverse of an
-    orthogonal one is its transpose.
+    A symmetric matrix is its transpose, a skew one the negative of it, the inverse of an orthogonal
+    one is its transpose, and what is positive is its own modulus.
     """
     roots = list(roots)
-    if not any(variable.properties & USED for variable in variables(*roots).values()):
+    nodes = postorder(roots)
+    used = USED
+    if any(isinstance(node, Map) and node.function in SIGNED for node in nodes):
+        used = used | {"positive", "nonnegative"}
+    if not any(isinstance(node, Variable | Unknown) and node.properties & used for node in nodes):
         return roots
+    signs: dict[Node, Sign] = {}
 
     def visit(node: Node, operands: tuple[Node, ...]) -> Node:
         is_inverse = isinstance(node, MatrixFunction) and node.function == "inv"
         if is_inverse and _is_orthogonal(operands[0]):
             dims = node.dims[::-1]
             return canonical.einsum(2, dims, [(operands[0], (1, 0))])
+        if isinstance(node, Map) and node.function in SIGNED:
+            known = fold(operands, _sign, signs)[operands[0]]
+            if node.function == "sign" and known is Sign.POSITIVE:
+                return canonical.ones(node.dims)
+            if node.function != "sign" and known is not Sign.ANY:
+                return operands[0]
         if not isinstance(node, Einsum):
             return canonical.rebuild(node, operands)
         factors = list(zip(operands, node.labels, strict=True))
@@ -52,7 +79,75 @@ def use_properties(roots: Sequence[Node]) -> list[Node]:
     return simplify([done[root] for root in roots])
 
 
+def use_asserted(root: Node, asserted: Sequence[tuple[Variable, Node]]) -> Node:
+    """The root with what is declared of definitions used: each is a variable for the while."""
+    if not asserted:
+        return root
+    simple = simplify([node for _, node in asserted])
+    stand_ins: dict[Node, Node] = {}
+    for (variable, node), other in zip(asserted, simple, strict=True):
+        stand_ins |= {node: variable, other: variable}
+    leaves = [node for node in stand_ins if isinstance(node, Variable)]
+    for node in leaves:  # another name of a variable, which has its own properties
+        del stand_ins[node]
+    found = dict(stand_ins)
+    replaced = fold([root], canonical.rebuild, found)[root]
+    if replaced is root:
+        return root
+    (used,) = use_properties([replaced])
+    back: dict[Node, Node] = {
+        variable: node for (variable, _), node in zip(asserted, simple, strict=True)
+    }
+    return simplify([fold([used], canonical.rebuild, back)[used]])[0]
+
+
+class Sign(IntEnum):
+    """What is known of the sign of all entries."""
+
+    ANY = 0
+    NONNEGATIVE = 1
+    POSITIVE = 2
+
+
+POSITIVE_FUNCTIONS = frozenset({"exp", "sigmoid", "softplus", "cosh"})
+
+
+def _sign(node: Node, operands: tuple[Sign, ...]) -> Sign:
+    """The sign of a node by those of its operands."""
+    if node.is_complex:
+        return Sign.ANY
+    match node:
+        case Variable() | Unknown():
+            if "positive" in node.properties and not getattr(node, "derivatives", ()):
+                return Sign.POSITIVE
+            if "nonnegative" in node.properties and not getattr(node, "derivatives", ()):
+                return Sign.NONNEGATIVE
+        case Constant():
+            return Sign.POSITIVE
+        case Size() | Delta() | Basis() | Merge() | Section():
+            return Sign.NONNEGATIVE
+        case MatrixFunction() if node.function in canonical.NORMS:
+            return Sign.NONNEGATIVE
+        case Map() if node.function in POSITIVE_FUNCTIONS:
+            return Sign.POSITIVE
+        case Map() if node.function in SIGNED - {"sign"}:
+            return Sign.NONNEGATIVE
+        case Map() if node.function == "pow":
+            return operands[0]
+        case Add() if operands and all(c > 0 for c in node.coefficients):
+            return Sign.ANY if Sign.ANY in operands else max(operands)
+        case Einsum():
+            counts = Counter(zip(node.operands, node.labels, strict=True))
+            factors = zip(node.operands, node.labels, operands, strict=True)
+            known = [sign for o, labels, sign in factors if sign or counts[o, labels] % 2]
+            is_sum = len(node.sizes) > node.rank or len(known) < len(operands)
+            return min([Sign.NONNEGATIVE if is_sum else Sign.POSITIVE, *known])
+    return Sign.ANY
+
+
 def _is_orthogonal(node: Node) -> bool:
+    if isinstance(node, Unknown):
+        return not node.derivatives and not node.batch and "orthogonal" in node.properties
     return isinstance(node, Variable) and "orthogonal" in node.properties
 
 

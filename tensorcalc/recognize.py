@@ -461,6 +461,11 @@ class _Graph:
         ]
         match = next((other for other in self.merges if set(others) == set(other[1])), None)
         if match is not None and len(parts) == len(match[1]):
+            # what stands between the parts of the other is not to be summed away
+            if any(len(self.ends(part)) > 1 for part in match[1]):
+                self.enter_between(*match)
+            if any(len(self.ends(part)) > 1 for part in match[1]):
+                return False
             return self.kron(whole, parts, others, match)
         if len(parts) == 2 and others[0] == others[1] and others[0] is not None:
             return self.khatri_rao(whole, parts, others[0])

@@ -81,7 +81,7 @@ class Scope:
         stack = list(program.children)
         while stack:
             syntax = stack.pop()
-            stack.extend(syntax.children)
+            stack.extend(self._outside_derivatives(syntax))
             if syntax.kind != "subscript" or syntax.children[0].kind != "name":
                 continue
             name, count = syntax.children[0].words[0], len(syntax.children) - 1
@@ -94,6 +94,22 @@ class Scope:
                     syntax.span,
                     f"declare it: `{name} : tensor(…)`",
                 )
+
+    def _outside_derivatives(self, syntax: Syntax) -> list[Syntax]:
+        """The children of a construct; of a derivative ``du/dx[i,j]`` only its subscripts."""
+        children = list(syntax.children)
+        if not self.unknowns or syntax.kind != "product":
+            return children
+        for k in range(len(children) - 1):
+            above = syntax.children[k]
+            while above.kind == "negate":
+                above = above.children[0]
+            below = syntax.children[k + 1]
+            if syntax.words[k + 1] == "/" and unknowns.derivative_of(above, below, self.unknowns):
+                children[k : k + 2] = [
+                    Syntax("row", (), part.children[1:], part.span) for part in (above, below)
+                ]
+        return children
 
     def knows(self, name: str) -> bool:
         """Whether the name stands for a variable or a definition."""

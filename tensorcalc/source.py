@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tensorcalc.ir import Node
+from tensorcalc.ir import Node, Variable
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The names in order of appearance, the sums as written, and the definitions by name."""
+    """The names in order of appearance, the sums as written, and the definitions by name.
+
+    `asserted` are the definitions that are declared with properties, as variables that have them.
+    """
 
     order: tuple[str, ...] = ()
     sums: tuple[Node, ...] = ()
     definitions: tuple[tuple[str, Node], ...] = ()
+    asserted: tuple[tuple[Variable, Node], ...] = ()
 
 
 NO_SOURCE = Source()

@@ -117,7 +117,7 @@ def softmax_of(node: Node) -> tuple[Node, int] | None:
         (total,), (own,) = term.operands, term.labels
         if not isinstance(total, MatrixFunction) or total.function != "logsumexp":
             continue
-        if len(own) != node.rank - 1 or len(term.sizes) != node.rank:
+        if not len(own) == len(set(own)) == node.rank - 1 or len(term.sizes) != node.rank:
             continue
         (axis,) = set(range(node.rank)) - set(own)
         rest = [(c, t) for c, t in canonical.terms_of(inner) if t is not term]

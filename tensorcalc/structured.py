@@ -1,7 +1,8 @@
 """Derivative by entries -> derivative by the free parameters of a structured matrix.
 
 The entries of a symmetric matrix are not independent: by what stands above the diagonal, an entry
-and its mirror image change together. Minka, "Old and New Matrix Algebra Useful for Statistics"
+and its mirror image change together; those of a triangular matrix beyond its diagonal do not
+change at all. Minka, "Old and New Matrix Algebra Useful for Statistics"
 (2000), section 5; Petersen and Pedersen, "The Matrix Cookbook", section 2.8. Used by `api.py`.
 """
 
@@ -10,15 +11,18 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tensorcalc import canonical
+from tensorcalc.dims import Dim
 from tensorcalc.errors import DomainError
-from tensorcalc.ir import Delta, Node, Variable
+from tensorcalc.ir import Delta, Node, Range, Variable
 
-# property: coefficients of G, of its transpose and of its diagonal
+# property: coefficients of G, of its transpose, of its diagonal and of its lower and upper part
 FREE = {
-    "symmetric": (1, 1, -1),
-    "spd": (1, 1, -1),
-    "skew": (1, -1, 0),
-    "diagonal": (0, 0, 1),
+    "symmetric": (1, 1, -1, 0, 0),
+    "spd": (1, 1, -1, 0, 0),
+    "skew": (1, -1, 0, 0, 0),
+    "diagonal": (0, 0, 1, 0, 0),
+    "lower": (0, 0, 0, 1, 0),
+    "upper": (0, 0, 0, 0, 1),
 }
 
 
@@ -26,33 +30,45 @@ def by_free_parameters(derivative: Node, variable: Variable) -> Node:
     """The derivative, whose last axes are the variable's, by its free parameters.
 
     ``G + G' - G.*eye`` of a symmetric, ``G - G'`` of a skew, ``G.*eye`` of a diagonal matrix; of a
-    variable without structure the derivative itself.
+    triangular one G with zeros on the other side of the diagonal; of a variable without structure
+    the derivative itself.
 
     Raises
     ------
     DomainError
-        For a structure without such a formula, as that of an orthogonal matrix.
+        For an orthogonal matrix, and for a complex one.
     """
-    structure = variable.properties & {"symmetric", "spd", "skew", "diagonal"}
-    other = variable.properties & {"lower", "upper", "orthogonal"}
-    if other:
+    name = variable.name
+    if "orthogonal" in variable.properties:
         raise DomainError(
-            f"the free parameters of {variable.name}, {'and '.join(sorted(other))}, are not those "
-            "of a symmetric, skew or diagonal matrix",
+            f"{name} is orthogonal: its entries are no functions of free parameters, it moves on a "
+            "curved surface",
             None,
-            "differentiate by its entries, without `structured`",
+            f"differentiate without `structured`; of a scalar, (G - {name}*G'*{name})/2 is the "
+            "gradient along the surface",
         )
+    structure = sorted(variable.properties & FREE.keys())
     if not structure:
         return derivative
+    if variable.is_complex and "spd" in structure:
+        raise DomainError(f"{name} is complex: its free parameters are real and imaginary parts")
     n = derivative.rank
-    axes = tuple(range(n - 2))
-    straight, turned = (*axes, n - 2, n - 1), (*axes, n - 1, n - 2)
     dims = derivative.dims
-    unit = Delta.of(variable.dims[0])
+    axes = tuple(range(n))
+    ends = axes[n - 2 :]
     forms = [
-        canonical.einsum(n, dims, [(derivative, straight)]),
-        canonical.einsum(n, dims, [(derivative, turned)]),
-        canonical.einsum(n, dims, [(derivative, straight), (unit, (n - 2, n - 1))]),
+        canonical.einsum(n, dims, [(derivative, axes)]),
+        canonical.einsum(n, dims, [(derivative, (*axes[: n - 2], *ends[::-1]))]),
+        canonical.einsum(n, dims, [(derivative, axes), (Delta.of(dims[-1]), ends)]),
+        canonical.einsum(n, dims, [(derivative, axes), (_lower(dims[-1]), ends)]),
+        canonical.einsum(n, dims, [(derivative, axes), (_lower(dims[-1]), ends[::-1])]),
     ]
-    coefficients = FREE[min(structure)]
+    coefficients = FREE[structure[0]]
     return canonical.add(dims, [(Fraction(c), f) for c, f in zip(coefficients, forms, strict=True)])
+
+
+def _lower(dim: Dim) -> Node:
+    """1 on and below the diagonal, else 0."""
+    places = Range.of(dim, Dim.of(0))
+    row, column = (canonical.einsum(2, (dim, dim), [(places, (axis,))]) for axis in (0, 1))
+    return canonical.elementwise("ge", [row, column])

@@ -28,13 +28,14 @@ class UnknownFunction:
     """What is declared of an unknown function.
 
     `arguments` are the dims of each argument of a function to apply; `depends` the names that a
-    dependent name depends on.
+    dependent name depends on. `properties` are those of its value.
     """
 
     name: str
     result: Dims
     arguments: tuple[Dims, ...] = ()
     depends: tuple[str, ...] = ()
+    properties: frozenset[str] = frozenset()
 
     @property
     def is_applied(self) -> bool:
@@ -48,10 +49,18 @@ def declare(statement: Syntax) -> list[UnknownFunction]:
     if statement.kind == "abstract":
         depends, *dims = parts
         plain = Syntax("declaration", statement.words, (names, *dims), statement.span)
-        result = declared(names.words[0], plain).dims
-        return [UnknownFunction(name, result, depends=depends.words) for name in names.words]
-    types = [declared(names.words[0], _as_declaration(names, part)).dims for part in parts]
-    return [UnknownFunction(name, types[-1], tuple(types[:-1])) for name in names.words]
+        result = declared(names.words[0], plain)
+        return [
+            UnknownFunction(name, result.dims, (), depends.words, result.properties)
+            for name in names.words
+        ]
+    # a kind of an argument says what it is applied to, which nothing follows from but its sizes
+    kinds = [declared(names.words[0], _as_declaration(names, part)) for part in parts]
+    arguments = tuple([kind.dims for kind in kinds[:-1]])
+    facts = kinds[-1].properties
+    return [
+        UnknownFunction(name, kinds[-1].dims, arguments, properties=facts) for name in names.words
+    ]
 
 
 def _as_declaration(names: Syntax, kind: Syntax) -> Syntax:
@@ -79,7 +88,9 @@ def apply(
     order = tuple(sorted(derivatives))
     if not any((*function.arguments, function.result)):
         nodes, frame = v.align(arguments, shapes, span, f"the arguments of {function.name} have")
-        node = canonical.unknown(function.name, (), tuple(nodes), nodes[0].rank, order)
+        node = canonical.unknown(
+            function.name, (), tuple(nodes), nodes[0].rank, order, properties=function.properties
+        )
         return replace(frame, node=node)
     for argument, dims in zip(arguments, function.arguments, strict=True):
         if argument.rank != len(dims) or not shapes.same_dims(argument.whole, dims):
@@ -103,7 +114,10 @@ def apply(
         known: dict[Hashable, Dim] = {label: sizes[label] for label in (*indices, *own)}
         factor = (argument.node, (*argument.indices, *own))
         operands.append(canonical.contract([*indices, *own], known, [factor]))
-    node = canonical.unknown(function.name, function.result, tuple(operands), len(indices), order)
+    node = canonical.unknown(
+        function.name, function.result, tuple(operands), len(indices), order,
+        properties=function.properties,
+    )  # fmt: skip
     return Value(node, indices, False, span, summed)
 
 
@@ -113,7 +127,10 @@ def dependent(
     """A name that depends on variables, or its derivative, in the mixed layout."""
     operands = tuple([value.node for value in variables])
     order = tuple(sorted(derivatives))
-    node = canonical.unknown(function.name, function.result, operands, 0, order, is_applied=False)
+    node = canonical.unknown(
+        function.name, function.result, operands, 0, order,
+        is_applied=False, properties=function.properties,
+    )  # fmt: skip
     return Value(node, span=span)
 
 
@@ -159,10 +176,7 @@ def _word(syntax: Syntax) -> str:
 
 
 def _positions(word: str, names: Sequence[str], order: int) -> tuple[int, ...] | None:
-    """Which arguments ``dx2``, ``dxdy`` mean."""
-    for position, name in enumerate(names):
-        if order > 1 and word == f"d{name}{order}":
-            return (position,) * order
+    """Which arguments ``dx2``, ``dxdy``, ``dx2dy`` mean."""
     partial: list[tuple[str, tuple[int, ...]]] = [(word, ())]
     dead: set[tuple[int, int]] = set()  # what was left of the word, after how many
     while partial:
@@ -173,6 +187,11 @@ def _positions(word: str, names: Sequence[str], order: int) -> tuple[int, ...] |
         if not rest and len(done) == order:
             return done
         for position, name in enumerate(names):
-            if len(done) < order and rest.startswith("d" + name):
-                partial.append((rest[len(name) + 1 :], (*done, position)))
+            if len(done) == order or not rest.startswith("d" + name):
+                continue
+            left = rest[len(name) + 1 :]
+            partial.append((left, (*done, position)))
+            power = re.match(r"([2-9]|[1-9]\d{1,2})(?!\d)", left)
+            if power and not name.isdigit() and len(done) + int(power[0]) <= order:
+                partial.append((left[power.end() :], (*done, *(position,) * int(power[0]))))
     return None

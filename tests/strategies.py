@@ -757,9 +757,9 @@ class Grower:
         g = self.inside(f, -5.0, 5.0)
         return Formula("reduce", (), (g,), ("logsumexp", tuple(range(f.rank))))
 
-    def power_series(self, dims: tuple[str, ...], depth: int) -> Formula:
+    def power_series(self, dims: tuple[str, ...], depth: int, name: str = "") -> Formula:
         """A function by its power series, of a small matrix near the identity for logarithms."""
-        name = self.pick(SERIES)
+        name = name or self.pick(SERIES)
         if self.sizes[dims[0]] > 4:
             return self.symbolic_power(self.regular(dims, depth))
         f = self.grow(dims, depth)
@@ -774,8 +774,16 @@ class Grower:
 
     def symbolic_power(self, base: Formula) -> Formula:
         k = self.integer()
+        twice = product([(number(2), ""), (k, "")], "", "scale")
         exponent = self.pick(
-            [k, k, added(k, number(1), signs=[1, -1]), Formula("negate", (), (k,))]
+            [
+                k,
+                k,
+                added(k, number(1), signs=[1, -1]),
+                Formula("negate", (), (k,)),
+                added(twice, number(1), signs=[1, -1]),
+                added(number(1), k, signs=[1, -1]),
+            ]
         )
         return self.bounded(Formula("symbolic power", base.dims, (base, exponent)))
 
@@ -1084,6 +1092,105 @@ class ComplexGrower(Grower):
         return self.contraction(dims, depth)
 
 
+class FocusedGrower(Grower):
+    """Grows small formulas around one function, which is differentiated often."""
+
+    def __init__(self, draw: Draw) -> None:
+        super().__init__(draw)
+        n = 2 + (self.draw(3) == 2)
+        self.sizes |= {"m": 5 - n, "n": n, "p": 2, "q": 2}
+        self.shown = {d: d for d in self.sizes}
+        self.budget = 3
+
+    def dim(self) -> str:
+        return self.pick(SIZES[:2])
+
+    def around(self, name: str) -> Formula:
+        """A formula around the function of a name of `FOCUS`."""
+        return self.context(self.bounded(self.focus(name)))
+
+    def focus(self, name: str) -> Formula:
+        """The function of a small argument."""
+        n, depth = "n", self.draw(2)
+        if name in SMOOTH or name in DOMAINS or name in KINKED:
+            dims = self.pick([(), (n,), ("m", n)])
+            f = self.grow(dims, 1)
+            low, high = DOMAINS.get(name, (-2.5, 2.5))
+            f = self.off_kink(f) if name in KINKED else self.inside(f, low, high)
+            return unary(name, f)
+        if name in SERIES:
+            return self.power_series((n, n), 1, name)
+        if name in ("inv", "adj", "det", "logdet"):
+            f = self.regular((n, n), depth)
+            if name == "logdet" and np.linalg.det(self.values(f)) < 0.05:
+                f = self.definite(f)
+            dims = (n, n) if name in ("inv", "adj") else ()
+            return Formula("function", dims, (f,), name)
+        if name == "pinv":
+            f = self.grow(("n", "m"), depth)
+            singular = np.linalg.svd(self.values(f), compute_uv=False)
+            if singular.min() < 0.3:
+                f = self.fresh(("n", "m"))
+            return Formula("function", ("m", "n"), (f,), name)
+        if name.startswith("norm"):
+            dims = (n,) if name == "norm2" and self.draw(2) else ("m", n)
+            f = self.grow(dims, depth)
+            f = self.off_kink(f) if name == "norm1" else self.off_origin(f)
+            return Formula("function", (), (f,), name)
+        if name == "power":
+            return Formula(
+                "matrix power", (n, n), (self.regular((n, n), depth),), self.pick([2, 3, -1, -2])
+            )
+        if name == "symbolic power":
+            return self.symbolic_power(self.regular((n, n), depth))
+        ways: dict[str, Grow] = {
+            "reduce": self.reduce, "softmax": self.softmax, "stable": self.stable,
+            "range": self.range, "unknown": self.unknown_function, "powered": self.powered,
+            "map": self.map, "diag": self.diag, "mean": self.total, "batch": self.batch,
+            "cross": self.cross, "kron": self.kron, "vec": self.vec, "commuted": self.commuted,
+            "blocks": self.blocks, "series": self.series, "prod": self.product_of_integers,
+            "pinv vector": self.pinv_vector, "contraction": self.contraction,
+        }  # fmt: skip
+        wide = self.product("m", "n")
+        allowed: dict[str, list[tuple[str, ...]]] = {
+            "softmax": [(n,), ("m", n)], "stable": [(), (n,)], "diag": [("m", n), (n, n)],
+            "batch": [(n,), ("m", n, n)], "cross": [("3",)], "vec": [(wide,)], "mean": [(), (n,)],
+            "kron": [(wide, n), (wide,)], "commuted": [(wide,)], "series": [()], "prod": [()],
+            "blocks": [(self.plus("n", "1"),), (self.plus("m", "n"), n), ("2", "2")],
+            "pinv vector": [(n,)], "reduce": [(), (n,)], "contraction": [(), (n,), ("m", n)],
+        }  # fmt: skip
+        dims = self.pick(allowed.get(name, [(), (n,), ("m", n), (n, n)]))
+        return ways[name](dims, depth)
+
+    def context(self, f: Formula) -> Formula:
+        """A function's value alone, or in a product, a trace, a norm."""
+        way = self.draw(5)
+        letters = "abcdefgh"[: f.rank]
+        if way == 0 or f.rank > 2:
+            return f
+        if way == 1 and f.rank:
+            return product([(f, letters), (self.variable(f.dims), letters)], "")
+        if way == 2 and f.rank == 2:
+            return chain([(f, bool(self.draw(2)))], right=None)
+        if way == 3 and f.rank == 2:
+            return chain([(f, False)], self.variable(f.dims[:1]), self.variable(f.dims[1:]))
+        if way == 4 and f.rank == 2 and f.dims[0] == f.dims[1]:
+            second = self.variable(f.dims)
+            return product([(f, "ab"), (second, "ba")], "", ("trace", False, False))
+        if way == 4 and f.rank == 1:
+            return chain([(self.variable(("m", *f.dims)), False)], right=f)
+        return scaled(self.variable(()), unary(self.pick(["sin", "tanh"]), f))
+
+
+FOCUS = [
+    *SMOOTH, *DOMAINS, *KINKED, *SERIES, "inv", "adj", "det", "logdet", "pinv", "pinv vector",
+    "norm1", "norm2", "normF", "power", "symbolic power", "symbolic power", "reduce", "reduce",
+    "reduce", "softmax", "stable", "range", "range", "unknown", "unknown", "unknown", "powered",
+    "map", "diag", "mean", "batch", "cross", "kron", "vec", "commuted", "blocks", "series", "prod",
+    "contraction",
+]  # fmt: skip
+
+
 def entrywise(left: Formula, right: Formula) -> Formula:
     """The product of each entry with its like."""
     letters = "abcdefgh"[: left.rank]
@@ -1106,6 +1213,21 @@ def grow(draw: Draw, rank: int | None = None, *, is_complex: bool = False) -> Pr
         formula = grower.grow(dims, 1 + draw(4))
         if not variables(formula):
             formula = added(formula, grower.grow((), 1), grower.variable(()))
+    return assembled(grower, formula)
+
+
+def grow_around(draw: Draw, name: str) -> Problem:
+    """A small problem around the function of a name of `FOCUS`."""
+    grower = FocusedGrower(draw)
+    with np.errstate(all="ignore"):
+        formula = grower.around(name)
+        if not variables(formula):
+            formula = added(formula, grower.variable(()))
+    return assembled(grower, formula)
+
+
+def assembled(grower: Grower, formula: Formula) -> Problem:
+    """The problem of a formula that has grown."""
     used = variables(formula)
     told = {d for v in used for d in v.dims if grower.shown[d] in SIZES}
     unused = [f for dims, fs in grower.made.items() for f in fs if f not in used]
@@ -1168,6 +1290,12 @@ def parts(program: Program) -> Iterator[Program]:
         extra = [v for v in everything if v.data not in used]
         draw = random.Random(problem.seed).randrange
         yield written(replace(problem, formula=formula, extra=extra), draw)
+
+
+def focused(seed: int) -> Program:
+    """The program of a seed around one function: `FOCUS` goes round."""
+    source = random.Random(seed)
+    return written(grow_around(source.randrange, FOCUS[seed % len(FOCUS)]), source.randrange)
 
 
 def program(seed: int, rank: int | None = None, *, is_complex: bool = False) -> Program:

@@ -208,6 +208,89 @@ def test_what_cannot_be_differentiated_is_an_error() -> None:
         tc.diff("polygamma(a, b)", "a")
 
 
+# program, variable, what the error says, the text under the caret
+REFUSED = [
+    ("z : scalar complex; 1 + conj(z)", "z", "no derivative by the complex z", "conj(z)"),
+    ("z : vector(n) complex; z^H*z", "z", "no derivative by the complex z", "z^H"),
+    ("z : scalar complex; c*abs(z)^2", "z", "no derivative by the complex z", "abs(z)"),
+    ("z : vector(n) complex; norm2(z)^2", "z", "no derivative by the complex z", "norm2(z)"),
+    ("z : vector(n) complex; norm1(z)", "z", "no derivative by the complex z", "norm1(z)"),
+    ("Z : matrix(n, n) complex; normF(Z)", "Z", "no derivative by the complex Z", "normF(Z)"),
+    ("Z : matrix(m, n) complex; pinv(Z)", "Z", "pinv of a complex matrix", "pinv(Z)"),
+    ("z : scalar complex; sign(z)", "z", "sign of complex numbers", "sign(z)"),
+    ("z : scalar complex; max(z, 1)", "z", "max of complex numbers", "max(z, 1)"),
+    ("z : vector(n) complex; max(z)", "z", "max of complex numbers", "max(z)"),
+    ("z : vector(n) complex; min[i](z[i])", "z", "min of complex numbers", "min[i](z[i])"),
+    ("z : scalar complex; relu(z)", "z", "relu of complex numbers", "relu(z)"),
+    ("k : scalar integer; tr(A^k)", "k", "by its exponent, an integer", "A^k"),
+    ("k : scalar integer; sum[r=0..k](a^r)", "k", "ends of a sum", "sum[r=0..k](a^r)"),
+    ("c*polygamma(a, b)", "a", "polygamma cannot be differentiated", "polygamma(a, b)"),
+]
+
+
+@pytest.mark.parametrize(("program", "name", "message", "place"), REFUSED)
+def test_what_has_no_derivative_is_an_error_with_its_place(
+    program: str, name: str, message: str, place: str
+) -> None:
+    """Never a zero: the error names the function and shows where it stands."""
+    for attempt in (tc.diff, tc.differential):
+        with pytest.raises(DomainError, match=message) as caught:
+            attempt(program, name)
+        span = caught.value.span
+        assert span is not None
+        assert span.text[span.start : span.end] == place
+
+
+# formulas of real variables with complex data: conjugates are differentiated
+REAL_PARTS = [
+    "norm2(C*x)^2", "norm2(C*x + z)", "x'*C^H*C*x", "norm1(C*x)", "sum(abs(C*x + z).^3)", "C^H*x",
+    "abs(sum(z)*a + x[0])^2", "normF(expm(a*C))", "abs(det(C + a*eye))", "conj(C*x).*(C*x)",
+    "norm2(x + j*y)^2", "sum(exp(-abs(x + j*y)))",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("formula", REAL_PARTS)
+def test_real_variables_inside_conjugates(formula: str, order: int) -> None:
+    """By real variables there are derivatives of norms, moduli and conjugates of complex numbers."""
+    text = (
+        "a : scalar; x, y : vector(n); z : vector(n) complex; C : matrix(n, n) complex; "
+        f"j : scalar complex\n{formula}"
+    )
+    rng = np.random.default_rng(8)
+    data: dict[str, Any] = {
+        "a": np.array(0.3), "x": rng.normal(size=2), "y": rng.normal(size=2), "j": np.array(1j),
+        "z": rng.normal(size=2) + 1j * rng.normal(size=2),
+        "C": rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)),
+    }  # fmt: skip
+    expression = tc.parse(text)
+    known = {name: data[name] for name in expression.variables}
+    for name in ("x", "y", "a"):
+        before = tc.diff(expression, *[name] * (order - 1))
+        derivative = tc.diff(expression, *[name] * order).evaluate(**known)
+        step = 1e-4
+        for index in np.ndindex(data[name].shape):
+            ends = []
+            for k in (-2, -1, 1, 2):
+                moved = data[name].copy()
+                moved[index] += k * step
+                ends.append(before.evaluate(**{**known, name: moved}))
+            quotient = (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * step)
+            np.testing.assert_allclose(derivative[(..., *index)], quotient, rtol=1e-6, atol=1e-7)
+    direction = tc.jvp(expression, ["x"], ["v"])
+    pulled = tc.vjp(expression, "x", "u")
+    u = rng.normal(size=expression.evaluate(**known).shape)
+    v = rng.normal(size=2)
+    forward = np.sum(u * direction.evaluate(**known, v=v))
+    np.testing.assert_allclose(forward, np.sum(pulled.evaluate(**known, u=u) * v), atol=1e-10)
+
+
+def test_modes_refuse_alike() -> None:
+    """Forward mode by a complex variable inside a conjugate is an error, too."""
+    with pytest.raises(DomainError, match="no derivative by the complex z"):
+        tc.jvp("z : vector(n) complex; norm2(z)", "z", "v")
+
+
 def test_nonlinear_differentials_are_found_out() -> None:
     """A table entry that is not linear in its differential is our mistake."""
     hole = Variable.of("h", (N,))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tensorcalc as tc
 from tensorcalc import canonical, differentiate
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.interpret import evaluate
@@ -107,3 +108,24 @@ def test_entries_say_their_shapes() -> None:
     for entry in MATRIX_FUNCTIONS.values():
         assert entry.rank == (1 if "vector" in entry.argument else 2)
         assert entry.result in (0, entry.rank)
+
+
+POWERS = ["X^k", "X^(-k)", "X^(1 - k)", "X^(2*k - 1)", "X^(k - 2)", "tr(X^k)", "tr(X^(-k)*X)"]
+
+
+@pytest.mark.parametrize("k", [-2, -1, 0, 1, 2, 3])
+@pytest.mark.parametrize("formula", POWERS)
+def test_powers_of_either_sign(formula: str, k: int) -> None:
+    """The first two derivatives of a symbolic power are right for negative exponents, too."""
+    text = f"k : scalar integer; X : matrix(n, n); {formula}"
+    x, v = 0.3 * np.random.default_rng(1).normal(size=(2, 2, 2)) + np.eye(2)
+    step = 1e-3
+    for names in (["X"], ["X", "X"]):
+        before, after = tc.diff(text, *names[1:]), tc.diff(text, *names)
+
+        def at(place: int, before: tc.Expr = before) -> np.ndarray[Any, Any]:
+            return before.evaluate(X=x + place * step * v, k=k)
+
+        quotient = (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * step)
+        found = np.tensordot(after.evaluate(X=x, k=k), v, 2)
+        np.testing.assert_allclose(found, quotient, rtol=1e-7, atol=1e-8)

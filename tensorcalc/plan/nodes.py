@@ -21,8 +21,9 @@ def with_operands(node: Node, operands: tuple[Node, ...]) -> Node:
             return MatrixFunction.of(node.function, node.dims, operands, node.order)
         case Unknown():
             return Unknown.of(
-                node.name, node.dims, operands, node.batch, node.derivatives, node.is_applied
-            )
+                node.name, node.dims, operands, node.batch, node.derivatives, node.is_applied,
+                node.properties,
+            )  # fmt: skip
         case Counter():
             return Counter.of(node.level, operands)
         case RangeSum():
