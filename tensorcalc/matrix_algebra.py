@@ -46,6 +46,8 @@ ENTRYWISE = frozenset(name for name, entry in FUNCTIONS.items() if entry.arity =
 TRANSPOSABLE = frozenset("inv adj pinv expm logm sqrtm sinm cosm".split()) | ENTRYWISE
 MAX_PUSHED = 250  # symbols of what a transpose is pushed into
 MIN_SAVED = 3  # symbols that taking a factor out of some terms of a sum, not of all, must save
+MAX_TRIED = 4  # factors that may be taken out, those that save most at first sight
+MAX_KNOWN = 4096  # sums that are remembered
 MAX_FACTORED = 24  # longer sums are printed as they are
 TRANSPOSED = {"scalar": "scalar", "column": "row", "row": "column", "matrix": "matrix"}
 
@@ -56,6 +58,10 @@ class Wording:
 
     order: Mapping[str, int] = field(default_factory=dict)
     sums: frozenset[bytes] = frozenset()
+    # sums that have been factored in this wording, by their terms
+    factored: dict[frozenset[tuple[Fraction, bytes]], Matrix] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
 
 _WORDING = ContextVar("wording", default=Wording())  # noqa: B039  (it is frozen)
@@ -715,10 +721,21 @@ def _mirrored(items: Sequence[tuple[Fraction, Matrix]], keys: set[bytes]) -> boo
 
 
 def _factored(items: list[tuple[Fraction, Matrix]]) -> Matrix:
+    """The sum with common factors taken out; parts of sums are met again and again."""
+    known = _WORDING.get().factored
+    if len(known) > MAX_KNOWN:
+        known.clear()
+    key = frozenset([(c, term.key) for c, term in items])
+    if key not in known:
+        known[key] = _with_factors_out(items)
+    return known[key]
+
+
+def _with_factors_out(items: list[tuple[Fraction, Matrix]]) -> Matrix:
     """Take common scalars, first or last factors out of terms, as long as that saves symbols."""
     best = _build_sum(items)
     while 1 < len(items) <= MAX_FACTORED:
-        improved: list[tuple[int, int, list[tuple[Fraction, Matrix]], Matrix]] = []
+        found: list[tuple[int, int, Matrix, list[int], int]] = []
         for place in (SCALARS, LAST, FIRST):
             groups: dict[Matrix, list[int]] = {}
             for k, (_, term) in enumerate(items):
@@ -726,12 +743,16 @@ def _factored(items: list[tuple[Fraction, Matrix]]) -> Matrix:
                     groups.setdefault(factor, []).append(k)
             for common, members in groups.items():
                 if len(members) > 1:
-                    new = _take_out(items, common, members, place)
-                    total = _build_sum(new)
-                    # terms alike are better left alike, unless much is saved
-                    least = 1 if len(members) == len(items) else MIN_SAVED
-                    if total.cost <= best.cost - least:
-                        improved.append((total.cost, len(improved), new, total))
+                    rough = common.cost * (1 - len(members))
+                    found.append((rough, len(found), common, members, place))
+        improved: list[tuple[int, int, list[tuple[Fraction, Matrix]], Matrix]] = []
+        for _, turn, common, members, place in sorted(found, key=lambda f: f[:2])[:MAX_TRIED]:
+            new = _take_out(items, common, members, place)
+            total = _build_sum(new)
+            # terms alike are better left alike, unless much is saved
+            least = 1 if len(members) == len(items) else MIN_SAVED
+            if total.cost <= best.cost - least:
+                improved.append((total.cost, turn, new, total))
         if not improved:
             break
         _, _, items, best = min(improved, key=lambda c: c[:2])
