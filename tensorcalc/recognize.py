@@ -341,8 +341,14 @@ class _Graph:
                     self.scalars.append(form)
                 case (a,):
                     self.add_vector(a, form)
+                case (a, b) if form.shape == "column" and self.is_single(b):
+                    self.add_vector(a, form)
                 case (a, b):
                     self.add_matrix(a, b, form)
+
+    def is_single(self, label: int) -> bool:
+        """Whether a label is summed over one index only."""
+        return label >= self.node.rank and self.sizes[label] == Dim.of(1)
 
     @staticmethod
     def rows(form: Matrix) -> Matrix:

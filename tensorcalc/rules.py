@@ -131,9 +131,12 @@ def _variables(pattern: Node) -> Iterator[Variable]:
 
 
 def _match(pattern: Node, node: Node, bound: dict[str, Node]) -> bool:
-    """Whether the node is an instance of the pattern; patterns are small, so recursion is too."""
+    """Whether the node is an instance of the pattern; patterns are small, so recursion is too.
+
+    The rules are those of real numbers: ``log(exp(z))`` of a complex z need not be z.
+    """
     if isinstance(pattern, Variable):
-        return bound.setdefault(pattern.name, node) is node
+        return not node.is_complex and bound.setdefault(pattern.name, node) is node
     value = canonical.as_number(pattern)
     if value is not None:
         return canonical.as_number(node) == value

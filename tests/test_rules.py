@@ -173,3 +173,10 @@ def test_every_function_of_the_rules_exists() -> None:
                     assert node.function in MATRIX_FUNCTIONS
                 if isinstance(node, Variable):
                     assert node.name in declaration.partition(" : ")[0]
+
+
+def test_rules_of_real_numbers_leave_complex_ones() -> None:
+    """``log(exp(z))`` of a complex z is z only up to a multiple of 2πi."""
+    z = tc.parse("z : scalar complex; log(exp(z))")
+    assert str(z) == "log(exp(z))"
+    assert abs(z.evaluate(z=3 + 4j) - (3 + (4 - 2 * np.pi) * 1j)) < 1e-12
