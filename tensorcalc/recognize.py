@@ -205,8 +205,21 @@ class _Forms:
         text = self.size_text(dim)
         return None if text is None else m.name(text, "scalar")
 
+    def sized(self, form: Matrix, node: Node) -> Matrix | None:
+        """A constant as the argument of a function, which does not tell its size, with the size."""
+        if form.op != "spread":
+            return form
+        texts = [self.size_text(dim) for dim in node.dims]
+        if None in texts:
+            return None
+        return Matrix(form.op, form.shape, form.args, ", ".join(map(str, texts)), cost=2)
+
     def matrix_function(self, node: MatrixFunction, forms: list[Matrix]) -> Matrix | None:
         operand = node.operands[0]
+        first = self.sized(forms[0], operand)
+        if first is None:
+            return None
+        forms = [first, *forms[1:]]
         batch = operand.rank - MATRIX_FUNCTIONS[node.function].rank
         if node.order:
             return None
@@ -694,7 +707,8 @@ def _total(vector: Matrix) -> Matrix:
     if vector.op != "sum" or vector.shape not in ("column", "row"):
         return whole
     apart = m.sum_([(c, _total_of_term(term)) for c, term in m.terms(vector)])
-    return min(whole, apart, key=_cost)
+    more = -1 if any(term.op == "spread" for _, term in m.terms(vector)) else 3
+    return apart if apart.cost <= whole.cost + more else whole
 
 
 def _is_two(exponent: Matrix) -> bool:

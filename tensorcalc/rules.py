@@ -148,6 +148,14 @@ def _match(pattern: Node, node: Node, bound: dict[str, Node]) -> bool:
         return False
     if isinstance(pattern, Add) and isinstance(node, Add):
         return _match_sum(pattern, node, bound)
+    if _head(pattern) in ("max", "min"):  # in any order
+        for order in (node.operands, node.operands[::-1]):
+            found = dict(bound)
+            pairs = zip(pattern.operands, order, strict=True)
+            if all(_match(p, o, found) for p, o in pairs):
+                bound.update(found)
+                return True
+        return False
     return len(pattern.operands) == len(node.operands) and all(
         _match(p, o, bound) for p, o in zip(pattern.operands, node.operands, strict=True)
     )
