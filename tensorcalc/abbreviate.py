@@ -142,11 +142,16 @@ def _repeated(forms: Sequence[Matrix]) -> list[Matrix]:
     for form in forms:
         for x in _parts(form):
             for part in (x, *_chains(x)):
-                if part.cost > (2 if part.op == "call" else 3) and part.op not in PLAIN and not _is_scalars(part):
+                if _is_worth_naming(part):
                     counts[_upright(part)] += 1
     saved = {form: count * (form.cost - 1) - form.cost - 2 for form, count in counts.items()}
     found = sorted((f for f in saved if saved[f] >= _enough(f)), key=lambda f: -saved[f])
     return [f for f in found if not bound or not _words(f) & bound][:MAX_TRIED]
+
+
+def _is_worth_naming(x: Matrix) -> bool:
+    is_scalars = x.op == "product" and not m.parts(x)[2]
+    return x.op not in PLAIN and not is_scalars and x.cost > (2 if x.op == "call" else 3)
 
 
 def _enough(form: Matrix) -> int:
@@ -172,10 +177,6 @@ def _chains(x: Matrix) -> Iterator[Matrix]:
             made = m.product(ONE, [], chain[start : start + size])
             if made.shape in ("column", "row") and (size < len(chain) or scalars):
                 yield made
-
-
-def _is_scalars(x: Matrix) -> bool:
-    return x.op == "product" and not m.parts(x)[2]
 
 
 # ── a name put in ────────────────────────────────────────────────────────────────────────────

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import TYPE_CHECKING, Any, overload
 
 from tensorcalc import differentiate as calculus
 from tensorcalc.declarations import check_name
+from tensorcalc.differential import Differential, differential as _differential
 from tensorcalc.errors import (
     DomainError,
     LimitError,
@@ -19,10 +21,11 @@ from tensorcalc.expression import Expr, join, known_variable
 from tensorcalc.ir import Node, Variable
 from tensorcalc.limits import current as limits
 from tensorcalc.parse import parse as parse_program
+from tensorcalc.places import placed
 from tensorcalc.properties import use_properties
 from tensorcalc.scope import DECLARATIONS
 from tensorcalc.simplify import simplify
-from tensorcalc.steps import rules_used
+from tensorcalc.steps import MAX_STEPS, Derivation, derive
 from tensorcalc.structured import by_free_parameters
 from tensorcalc.syntax import Syntax
 
@@ -108,7 +111,8 @@ def diff(formula: Formula, *names: str, structured: bool = False) -> Expr:
         variable = _variable(expression, name)
         if node.rank + variable.rank > limits().rank:
             raise LimitError(f"the derivative has more than {limits().rank} axes (limit rank)")
-        derivative = calculus.differentiate(node, variable)
+        with placed(expression.syntax):
+            derivative = calculus.differentiate(node, variable)
         if structured:
             derivative = by_free_parameters(derivative, variable)
         (node,) = simplify([derivative])
@@ -116,16 +120,28 @@ def diff(formula: Formula, *names: str, structured: bool = False) -> Expr:
     return Expr.of(node, expression.variables, groups, source=expression.source)
 
 
-def differential(formula: Formula, *names: str) -> Expr:
+def differential(formula: Formula, *names: Names, order: int = 1) -> Differential:
     """The differential: linear in ``dX`` for each variable X of `names`, with the formula's shape.
 
-    This is the form of Wikipedia's last tables of matrix calculus, from which the derivative is
-    read off: of a scalar ``tr(G'*dX)`` or ``g'*dx``, of a vector ``J*dx``.
+    This is the form of Wikipedia's last tables of matrix calculus. The result's `canonical` is the
+    form from which the derivative is read off (Magnus and Neudecker): of a scalar ``tr(G'*dX)`` or
+    ``g'*dx``, of a vector ``J*dx``, of a matrix ``vec(df) = J*vec(dX)``.
+
+    Parameters
+    ----------
+    *names
+        Names of variables, one, several, or lists of them.
+    order
+        How often the differential is taken; that of ``dX`` is zero.
 
     >>> print(differential("inv(X)", "X"))
     -inv(X)*dX*inv(X)
     >>> print(differential("x'*A*y", "x", "y"))
     dx'*A*y + x'*A*dy
+    >>> print(differential("x'*A*x", "x").canonical)
+    df = x'*(A + A')*dx
+    >>> print(differential("A*X*B", "X").canonical)
+    vec(df) = kron(B', A)*vec(dX)
 
     Raises
     ------
@@ -133,31 +149,54 @@ def differential(formula: Formula, *names: str) -> Expr:
         A name that is no variable of the formula, or no name at all.
     """
     expression = _expression(formula)
-    if not names:
+    wanted = [name for given in names for name in _names(given)]
+    if not wanted:
         raise UnknownNameError(
             "no variable is named", None, 'write `differential(f, "X")`, one or several names'
         )
-    made = jvp(expression, list(names), [f"d{check_name(name)}" for name in names])
-    return Expr.of(made.node, made.variables, expression.groups[:1])
+    if order < 1:
+        raise DomainError(f"the order of a differential is at least 1, not {order}")
+    return _differential(expression, [_variable(expression, name) for name in wanted], order)
 
 
-def steps(formula: Formula, name: str) -> str:
-    """The derivation as a person would write it, a line for each step.
+def steps(
+    formula: Formula,
+    *names: Names,
+    layout: str = "mixed",
+    structured: bool = False,
+    limit: int = MAX_STEPS,
+) -> Derivation:
+    """The derivation as a person would write it: numbered steps, each with the name of its rule.
+
+    Parameters
+    ----------
+    *names
+        The variables of `diff`, one derivative after the other; a list stands for several
+        variables, each with a derivation of its own.
+    limit
+        How many steps of one differential are shown.
 
     >>> print(steps("logdet(X)", "X"))
     f = logdet(X)
-    rule: differential of logdet: dlogdet(X) = tr(inv(X)*dX)
-    df = tr(inv(X)*dX)
+    1. differential of logdet, d(logdet(X)) = tr(inv(X)*dX):
+       df = tr(inv(X)*dX)
+    canonical form, df = tr(G'*dX):
+       df = tr(inv(X)*dX)
+    derivative:
     df/dX = inv(X)'
     """
     expression = _expression(formula)
-    variable = _variable(expression, name)
-    lines = [f"f = {expression}"]
-    lines += [f"rule: {r.name}: {r.formula}" for r in rules_used(expression.node, variable)]
-    lines.append(f"df = {differential(expression, name)}")
-    derivative = diff(expression, name)
-    lines.append(f"df/d{variable.name} = {derivative}")
-    return "\n".join(lines)
+    if not any(names):
+        raise UnknownNameError("no variable is named", None, 'write `steps(f, "X")`')
+    given = [_names(name) for name in names]
+    chains = [given[0]] if len(given) == 1 and len(given[0]) == 1 else list(product(*given))
+    return derive(
+        expression,
+        [[_variable(expression, name) for name in chain] for chain in chains],
+        layout=layout,
+        structured=structured,
+        limit=limit,
+    )
 
 
 @overload
@@ -175,7 +214,8 @@ def grad(formula: Formula, names: Names) -> Expr | dict[str, Expr]:
     variables = [_variable(expression, name) for name in names]
     from tensorcalc.canonical import number
 
-    pulled = calculus.vjp(expression.node, number(1), variables)
+    with placed(expression.syntax):
+        pulled = calculus.vjp(expression.node, number(1), variables)
     nodes = simplify([pulled[variable] for variable in variables])
     return {
         variable.name: Expr.of(
@@ -233,7 +273,9 @@ def jvp(formula: Formula, names: Names, directions: Names) -> Expr:
     """
     expression = _expression(formula)
     _, tangents, everything = _directions(expression, names, directions)
-    (node,) = simplify([calculus.jvp(expression.node, tangents)])
+    with placed(expression.syntax):
+        tangent = calculus.jvp(expression.node, tangents)
+    (node,) = simplify([tangent])
     return Expr.of(node, everything, expression.groups, source=expression.source)
 
 
@@ -256,7 +298,8 @@ def vjp(formula: Formula, names: Names, cotangent: str) -> Expr | dict[str, Expr
     seed = everything.setdefault(check_name(cotangent), Variable.of(cotangent, dims))
     if seed.dims != dims:
         raise ShapeError(f"the cotangent {cotangent} has not the shape of the formula")
-    pulled = calculus.vjp(expression.node, seed, variables)
+    with placed(expression.syntax):
+        pulled = calculus.vjp(expression.node, seed, variables)
     nodes = simplify([pulled[variable] for variable in variables])
     results = {
         variable.name: Expr.of(node, everything, (0, variable.rank), source=expression.source)
@@ -278,7 +321,9 @@ def hvp(formula: Formula, names: Names, directions: Names) -> Expr | dict[str, E
     expression = _scalar(formula)
     variables, tangents, everything = _directions(expression, names, directions)
     gradients = grad(expression, [variable.name for variable in variables])
-    nodes = simplify([calculus.jvp(g.node, tangents) for g in gradients.values()])
+    with placed(expression.syntax):
+        products = [calculus.jvp(gradient.node, tangents) for gradient in gradients.values()]
+    nodes = simplify(products)
     results = {
         variable.name: Expr.of(node, everything, (0, variable.rank), source=expression.source)
         for variable, node in zip(variables, nodes, strict=True)

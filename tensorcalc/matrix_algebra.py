@@ -295,11 +295,10 @@ def _added_diagonals(items: list[tuple[Fraction, Matrix]]) -> list[tuple[Fractio
     rest: list[tuple[Fraction, Matrix]] = []
     for coefficient, term in items:
         own, scalars, chain = parts(term)
-        if len(chain) == 1 and chain[0].op == "call" and chain[0].data == "diag":
-            if chain[0].shape == "matrix":
-                vectors.append((coefficient * own, product(ONE, scalars, [chain[0].args[0]])))
-                continue
-        rest.append((coefficient, term))
+        if len(chain) == 1 and chain[0].data == "diag" and chain[0].shape == "matrix":
+            vectors.append((coefficient * own, product(ONE, scalars, [chain[0].args[0]])))
+        else:
+            rest.append((coefficient, term))
     return items if len(vectors) < 2 else [*rest, (ONE, diag(sum_(vectors)))]
 
 
@@ -323,6 +322,8 @@ def transpose(x: Matrix) -> Matrix:
     if x.op == "call" and x.data == "matrix":
         value, rows_, columns = x.args
         return call("matrix", [value, columns, rows_], shape)
+    if x.op == "call" and x.data == "commutation":
+        return call("commutation", x.args[::-1], shape, symmetric=x.symmetric)
     if x.op == "hermitian":
         return call("conj", [x.args[0]], shape, symmetric=x.args[0].symmetric)
     if x.op == "call" and x.data == "conj":
@@ -417,12 +418,11 @@ def _outer_sums(chain: list[Matrix]) -> list[Matrix]:
     """In an outer product ``vector(1)'*X`` is written as the row ``sum(X, 1)``."""
     done: list[Matrix] = []
     for factor in chain:
-        before = done[-2:] if len(done) > 1 else []
-        if before and factor.shape == "matrix" and before[0].shape == "column":
-            if _is_row_of_ones(before[1]):
-                done[-1] = _column_sums(factor)
-                continue
-        done.append(factor)
+        is_outer = len(done) > 1 and done[-2].shape == "column" and _is_row_of_ones(done[-1])
+        if is_outer and factor.shape == "matrix":
+            done[-1] = _column_sums(factor)
+        else:
+            done.append(factor)
     return done
 
 
@@ -789,7 +789,7 @@ def _take_out(
     for k in members:
         coefficient, scalars, chain = parts(items[k][1])
         if place == SCALARS:
-            scalars = [s for s in scalars if s != common]
+            scalars.remove(common)  # one of them: what is left may have it once more
         else:
             chain = chain[:-1] if place == LAST else chain[1:]
             if not chain and (common.shape == "matrix" or place == LAST):

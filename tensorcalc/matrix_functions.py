@@ -34,8 +34,12 @@ class MatrixFunctionEntry:
 
 
 MATRIX_FUNCTIONS: dict[str, MatrixFunctionEntry] = {
-    "inv": MatrixFunctionEntry("X : matrix(n, n)", 2, 2, "-inv(X)*dX*inv(X)", name="differential of the inverse"),
-    "det": MatrixFunctionEntry("X : matrix(n, n)", 2, 0, "det(X)*tr(inv(X)*dX)", name="Jacobi's formula"),
+    "inv": MatrixFunctionEntry(
+        "X : matrix(n, n)", 2, 2, "-inv(X)*dX*inv(X)", name="differential of the inverse"
+    ),
+    "det": MatrixFunctionEntry(
+        "X : matrix(n, n)", 2, 0, "det(X)*tr(inv(X)*dX)", name="Jacobi's formula"
+    ),
     "logdet": MatrixFunctionEntry("X : matrix(n, n)", 2, 0, "tr(inv(X)*dX)"),
     # 1/norm2(x) is 0 at x = 0, so the gradient there is 0, the subgradient of least norm.
     "norm2": MatrixFunctionEntry("x : vector(n)", 1, 0, "x'*dx/norm2(x)"),

@@ -549,9 +549,8 @@ class _Graph:
         symmetric = all(form.symmetric for form in forms)
         form = m.call("kron", forms, "matrix", symmetric=symmetric)
         if not straight:
-            turned = m.call(
-                "commutation", [m.name(str(s), "scalar") for s in sizes[::-1]], "matrix"
-            )
+            ends = [m.name(str(size), "scalar") for size in sizes[::-1]]
+            turned = m.call("commutation", ends, "matrix", symmetric=ends[0] == ends[1])
             every = all(f.op == "eye" for f in forms)
             form = turned if every else m.product(ONE, [], [form, turned])
         self.add_matrix(whole, match[0], form)

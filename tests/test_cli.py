@@ -193,9 +193,9 @@ def test_error_as_json() -> None:
 def test_differential_steps_and_structure() -> None:
     """`--differential` is in terms of dX, `--steps` a derivation, `--structured` by parameters."""
     shown = run("diff", "inv(X)", "--wrt", "X", "--differential").stdout
-    assert shown == "-inv(X)*dX*inv(X)\n"
+    assert shown.splitlines()[0] == "-inv(X)*dX*inv(X)"
     shown = run("diff", "x'*A*y", "--wrt", "x", "--wrt", "y", "--differential").stdout
-    assert shown == "dx'*A*y + x'*A*dy\n"
+    assert shown.splitlines()[0] == "dx'*A*y + x'*A*dy"
     lines = run("diff", "logdet(X)", "--wrt", "X", "--steps").stdout.splitlines()
     assert lines[0] == "f = logdet(X)" and lines[-1] == "df/dX = inv(X)'"
     program = "A : symmetric(n); x'*A*y"

@@ -57,11 +57,21 @@ file_option = click.option(
     type=click.File(encoding="utf-8"),
     help="Read the formula from a file (- for standard input).",
 )
+
+
+def _split_names(
+    ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Names of which several may stand in one value: ``X,A``."""
+    return tuple([name.strip() for value in values for name in value.split(",") if name.strip()])
+
+
 wrt_option = click.option(
     "--wrt",
     multiple=True,
     metavar="NAME",
-    help="The variable to differentiate by; given again, the next derivative.",
+    callback=_split_names,
+    help="The variable to differentiate by; given again (or as X,A), the next derivative.",
 )
 
 
@@ -138,6 +148,13 @@ def orders(names: Sequence[str], order: int | None) -> tuple[str, ...]:
     if len(names) != 1:
         raise click.UsageError(f"--order {order}, but --wrt is given {len(names)} times")
     return (spelled(names[0]),) * order
+
+
+def several(names: Sequence[str]) -> tuple[str, ...]:
+    """The variables of one differential."""
+    if not names:
+        raise click.UsageError("say by which variable: --wrt NAME")
+    return tuple(map(spelled, names))
 
 
 def outputs_of(expression: Expr, names: Sequence[str]) -> dict[str, Expr]:

@@ -13,6 +13,7 @@ from tensorcalc.cli.options import (
     json_option,
     orders,
     parse_formula,
+    several,
     split_arguments,
     to_json,
     wrt_option,
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 # notation: how an expression is written in it, given the layout
 NOTATIONS: dict[str, Callable[[Expr, str], str]] = {
     "text": lambda expression, layout: expression.to_text(layout=layout),
+    "unicode": lambda expression, layout: expression.to_unicode(layout=layout),
     "latex": lambda expression, layout: expression.to_latex(layout=layout),
     "mathml": lambda expression, layout: expression.to_mathml(layout=layout),
     "index": lambda expression, layout: expression.to_index(),
     "einsum": lambda expression, layout: expression.to_einsum(),
     "numpy": lambda expression, layout: expression.to_code("numpy"),
 }
-WITH_LAYOUT = ("text", "latex", "mathml", "json")
+WITH_LAYOUT = ("text", "unicode", "latex", "mathml", "json")
 
 
 @click.command("diff")
@@ -54,7 +56,13 @@ WITH_LAYOUT = ("text", "latex", "mathml", "json")
 )
 @click.option("--structured", is_flag=True, help="By the free parameters of declared structures.")
 @click.option("--differential", is_flag=True, help="The differential, in terms of dX.")
-@click.option("--steps", is_flag=True, help="The derivation, a line for each step.")
+@click.option("--steps", is_flag=True, help="The derivation, step by step.")
+@click.option(
+    "--max-steps",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many steps of one differential are shown.",
+)
 @file_option
 @json_option
 @debug_option
@@ -67,6 +75,7 @@ def diff_command(
     structured: bool,
     differential: bool,
     steps: bool,
+    max_steps: int | None,
     file: Any,
     as_json: bool,
 ) -> None:
@@ -76,6 +85,7 @@ def diff_command(
       tensorcalc diff "x'*A*x" --wrt x
       tensorcalc diff "log(det(X))" --wrt X --to latex
       tensorcalc diff -f model.tc --wrt w --order 2
+      tensorcalc diff "x'*A*y" --wrt x,y --differential
     """
     from tensorcalc import api
 
@@ -85,19 +95,27 @@ def diff_command(
     to = "json" if as_json else to
     if layout != LAYOUTS[0] and to not in WITH_LAYOUT:
         raise click.UsageError(f"a layout is of matrix notation; --to {to} names its axes")
-    names = orders(wrt, order)
+    _check_choice(to, layout, structured, differential, steps)
+    names = several(wrt) if differential else orders(wrt, order)
     expression = parse_formula(text)
     if steps:
-        if len(names) > 1:
-            raise click.UsageError("the steps are of one derivative")
-        click.echo(api.steps(expression, names[0]))
+        shown = {} if max_steps is None else {"limit": max_steps}
+        derivation = api.steps(expression, *names, layout=layout, structured=structured, **shown)
+        text = str(derivation)
+        told = {"command": "diff", "wrt": names, "layout": layout, "steps": text}
+        click.echo(to_json(told) if to == "json" else text)
         return
+    derivative: Expr
     if differential:
-        derivative = api.differential(expression, *dict.fromkeys(names))
+        found = api.differential(expression, *names, order=order or 1)
+        derivative, canonical = found, found.canonical
     else:
-        derivative = api.diff(expression, *names, structured=structured)
+        derivative, canonical = api.diff(expression, *names, structured=structured), None
     if to != "json":
         click.echo(NOTATIONS[to](derivative, layout))
+        if to == "text" and canonical is not None:
+            *definitions, line = canonical.split("\n")
+            click.echo("\n".join([*[f"# {d}" for d in definitions], f"# canonical form: {line}"]))
         return
     facts = {
         "command": "diff",
@@ -106,4 +124,17 @@ def diff_command(
         "shape": derivative.shape,
         "assumptions": expression.assumptions,
     }
+    facts |= {} if canonical is None else {"canonical": canonical}
     click.echo(to_json(facts | {name: f(derivative, layout) for name, f in NOTATIONS.items()}))
+
+
+def _check_choice(to: str, layout: str, structured: bool, differential: bool, steps: bool) -> None:
+    """Refuse options that contradict each other."""
+    if steps and differential:
+        raise click.UsageError("--steps shows the differential too; --differential is too much")
+    if steps and to not in ("text", "json"):
+        raise click.UsageError(f"the steps are text; --to {to} has no place for them")
+    if differential and structured:
+        raise click.UsageError("a differential is by the entries; --structured is of derivatives")
+    if differential and layout != LAYOUTS[0]:
+        raise click.UsageError("a differential has the shape of the formula, and no layout")
