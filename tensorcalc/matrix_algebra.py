@@ -482,6 +482,11 @@ def _signs(coefficient: Fraction, chain: list[Matrix]) -> tuple[Fraction, list[M
         result[balanced[0]] = _times(-ONE, result[balanced[0]])
         factor_out = -factor_out
     for k, factor in enumerate(result):  # an odd power of a difference turns around like it
+        if factor.op == "rows" and coefficient * factor_out < 0:
+            negative = [product(-ONE, [], [entry]) for entry in factor.args]
+            if sum(entry.cost for entry in negative) <= sum(entry.cost for entry in factor.args):
+                result[k] = factor.with_args(tuple(negative))
+                factor_out = -factor_out
         if factor.op == "power" and _is_odd(factor.args[1]) and factor.args[0].op == "sum":
             base, exponent = factor.args
             sign = written_sign(base)
@@ -742,15 +747,19 @@ def _with_factors_out(items: list[tuple[Fraction, Matrix]]) -> Matrix:
                 for factor in _factors_at(term, place):
                     groups.setdefault(factor, []).append(k)
             for common, members in groups.items():
-                if len(members) > 1:
-                    rough = common.cost * (1 - len(members))
-                    found.append((rough, len(found), common, members, place))
+                # of some terms the common factor may leave a unit matrix only
+                apart = [k for k in members if items[k][1] != common and _has_chain(items[k][1])]
+                for chosen in (members, apart) if len(apart) < len(members) else (members,):
+                    if len(chosen) > 1:
+                        rough = common.cost * (1 - len(chosen))
+                        found.append((rough, len(found), common, chosen, place))
         improved: list[tuple[int, int, list[tuple[Fraction, Matrix]], Matrix]] = []
         for _, turn, common, members, place in sorted(found, key=lambda f: f[:2])[:MAX_TRIED]:
             new = _take_out(items, common, members, place)
             total = _build_sum(new)
             # terms alike are better left alike, unless much is saved
-            least = 1 if len(members) == len(items) else MIN_SAVED
+            alike = len(members) == len(items) or new[-1][1].args[0].symmetric
+            least = 1 if alike else MIN_SAVED
             if total.cost <= best.cost - least:
                 improved.append((total.cost, turn, new, total))
         if not improved:
@@ -769,6 +778,11 @@ def _turned_sum(items: list[tuple[Fraction, Matrix]], total: Matrix) -> Matrix:
 
 
 SCALARS, LAST, FIRST = range(3)
+
+
+def _has_chain(term: Matrix) -> bool:
+    """Whether a product has more than one factor beside its scalars."""
+    return len(parts(term)[2]) > 1
 
 
 def _factors_at(term: Matrix, place: int) -> list[Matrix]:
