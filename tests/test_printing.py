@@ -37,7 +37,7 @@ GOLDEN: list[tuple[str, str, str, str]] = [
     ("w1'*w2", "", "w1'*w2", r"\mathbf{w}_{1}^{\top}\,\mathbf{w}_{2}"),
     ("pi*a", "", "pi*a", r"\pi\,a"),
     ("where(x > 0, x, y)", "", "where(x > 0, x, y)",
-     r"\operatorname{where}\left(\mathbf{x} > 0, \mathbf{x}, \mathbf{y}\right)"),
+     r"\begin{cases}\mathbf{x} & \text{if } \mathbf{x} > 0 \\ \mathbf{y} & \text{otherwise}\end{cases}"),
     ("A^3", "", "A^3", r"A^{3}"),
 ]  # fmt: skip
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
-from xml.sax.saxutils import escape
 
 from tensorcalc import matrix_algebra as matrix
 from tensorcalc.abbreviate import Definition, abbreviate
@@ -16,7 +15,7 @@ from tensorcalc.layout import is_transposed, vectorized
 from tensorcalc.limits import attempt, metered
 from tensorcalc.matrix_algebra import Matrix, Wording
 from tensorcalc.matrix_sizes import say_sizes
-from tensorcalc.printing import einsum, latex, mathml, text
+from tensorcalc.printing import einsum, latex, mathml, text, unicode
 from tensorcalc.printing.index import LATEX, TEXT, IndexPrinter, IndexStyle
 from tensorcalc.printing.index_form import index_form
 from tensorcalc.printing.index_parts import PartTexts
@@ -27,7 +26,7 @@ from tensorcalc.source import NO_SOURCE, Source
 from tensorcalc.traverse import postorder
 
 SIZE_FUNCTIONS = {(1, 0): "len", (2, 0): "rows", (2, 1): "cols"}
-TIDYING = 150_000  # steps that making a result nicer may take
+TIDYING = 60_000  # steps that making a result nicer may take
 MAX_READ = 500  # nodes of a program whose wording is kept
 SizeText = Callable[[Dim], str | None]
 
@@ -92,22 +91,26 @@ def to_mathml(
     row: bool = False,
     source: Source = NO_SOURCE,
 ) -> str:
-    """Presentation MathML; what has no matrix form stands in it as text."""
-    sizes = size_text(variables)
-    vectorized_node = vectorized(node, groups) if layout == "vec" and len(groups) > 1 else node
-    (shown,) = use_properties([vectorized_node])
-    found = recognize(shown, sizes, layout) if shown.rank <= 2 else None
-    if found is None or found.result is None or any(form is None for *_, form in found.helpers):
-        written = to_text(node, variables, groups, layout, row=row)
-        return mathml.document([f"<mtext>{escape(line)}</mtext>" for line in written.split("\n")])
-    lines = [
-        mathml.symbol(name, "matrix") + mathml.operator("=") + mathml.markup(form)
-        for name, _, form in found.helpers
-        if form is not None
-    ]
-    transposed = is_transposed(groups, layout) or row
-    result = matrix.transpose(found.result) if transposed else found.result
-    return mathml.document([*lines, mathml.markup(result)])
+    """Presentation MathML; several lines are the rows of a table."""
+    lines = _document(node, variables, groups, layout, mathml.markup, mathml.INDEX, row, source)
+    return mathml.document(lines)
+
+
+@metered
+def to_unicode(
+    node: Node,
+    variables: Mapping[str, Variable],
+    groups: tuple[int, ...],
+    layout: str,
+    *,
+    row: bool = False,
+    source: Source = NO_SOURCE,
+) -> str:
+    """Text with mathematical signs, to be read."""
+    lines = _document(
+        node, variables, groups, layout, unicode.to_unicode, unicode.INDEX, row, source
+    )
+    return "\n".join(unicode.finished(line) for line in lines)
 
 
 @metered
@@ -200,7 +203,7 @@ def _lines(
     for name, helper, form in recognized.helpers:
         if form is not None:
             form = say_sizes(form, helper.dims, dims, sizes)
-            lines.append(f"{name} = {render(form)}")
+            lines.append(f"{render(matrix.name(name, form.shape))} = {render(form)}")
         else:
             printer = IndexPrinter([helper], style, sizes, whole, names)
             lines += [printer.definition(n, h) for n, h in printer.helpers]
@@ -215,7 +218,7 @@ def _lines(
     dims.update((definition.name, definition.dims) for definition in named)
     for definition in named:
         form = say_sizes(definition.form, definition.dims, dims, sizes)
-        lines.append(f"{definition.name} = {render(form)}")
+        lines.append(f"{render(matrix.name(definition.name, form.shape))} = {render(form)}")
     return [*lines, render(say_sizes(result, ends, dims, sizes))]
 
 

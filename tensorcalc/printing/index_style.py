@@ -119,16 +119,15 @@ TEXT = IndexStyle(
 
 
 def _latex_entry(name: str, axes: Sequence[str]) -> str:
-    shown = latex.symbol(name, "matrix") if name.replace("_", "").isalnum() else name
-    if not axes:
-        return shown
-    if re.fullmatch(r"\\?\w+(\{\w+\})?_\{\w+\}", shown):  # w_3 has a subscript already
-        shown = f"{{{shown}}}"
-    return f"{shown}_{{{' '.join(axes)}}}"
+    shown = name if re.search(r"[\\{^]", name) else latex.symbol(name, "matrix")
+    return f"{latex.indexed(shown)}_{{{' '.join(axes)}}}" if axes else shown
 
 
 def _latex_call(function: str, args: Sequence[str]) -> str:
-    return rf"\sqrt{{{args[0]}}}" if function == "sqrt" else latex.call(function, args)
+    if function == "sqrt":
+        return rf"\sqrt{{{args[0]}}}"
+    shown = latex.call(function, args)
+    return rf"\left({shown}\right)" if function in latex.INFIX else shown
 
 
 def _latex_section(heights: Sequence[str | None], inner: str) -> str:
@@ -139,21 +138,8 @@ def _latex_section(heights: Sequence[str | None], inner: str) -> str:
 
 def _latex_unknown(name: str, args: Sequence[str], axes: Sequence[str]) -> str:
     """A derivative with its arguments, where they are written, or its subscripts."""
-    if not args:
-        shown = latex.symbol(name, "matrix")
-        return (
-            rf"\left({shown}\right)_{{{' '.join(axes)}}}"
-            if axes and "/" in name
-            else (_latex_entry(shown, axes))
-        )
-    derivative = re.fullmatch(r"d\d*(\w+)/d(\w+)", name)
-    stem = derivative[1] if derivative else name.rstrip("'")
-    shown = latex.symbol(stem, "matrix")
-    if derivative:  # by the first, the second … argument
-        shown = rf"\partial_{{{derivative[2].replace('d', ',')}}} {shown}"
-    else:
-        shown += name[len(stem) :]
-    return _latex_entry(rf"{shown}\left({', '.join(args)}\right)", axes)
+    shown = latex.call(name, args) if args else latex.symbol(name, "matrix")
+    return _latex_entry(shown, axes)
 
 
 LATEX = IndexStyle(
@@ -170,15 +156,13 @@ LATEX = IndexStyle(
     unit=lambda size, i, j: rf"\mathbf{{e}}_{{{j}}}",
     levi_civita=lambda axes: rf"\varepsilon_{{{' '.join(axes)}}}",
     section=_latex_section,
-    total=lambda names, shown: rf"\sum_{{{','.join(names)}}} {{{shown}}}",
+    total=lambda names, shown: rf"\sum_{{{','.join(names)}}} {latex.summand(shown)}",
     range_total=lambda name, low, high, shown: (
         rf"\sum_{{{name}={low}}}^{{{high}}} \left({shown}\right)"
     ),
-    reduction=lambda function, name, shown: (
-        rf"\operatorname{{{function}}}_{{{name}}}\left({shown}\right)"
-    ),
-    transpose=lambda shown: shown + r"^{\top}",
-    power=lambda base, exponent: rf"{base}^{{{exponent}}}",
+    reduction=latex.reduction,
+    transpose=lambda shown: latex.based(shown) + r"^{\top}",
+    power=latex.raised,
     quotient=lambda top, bottom: rf"\frac{{{top}}}{{{bottom}}}",
     call=_latex_call,
     unknown=_latex_unknown,

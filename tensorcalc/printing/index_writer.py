@@ -158,7 +158,7 @@ class IndexWriter:
             case Data():
                 text = style.entry(self.data[node], self.at(axes))
             case Size():
-                text = self.size(node.dim) or f"dim({node.dim})"
+                text = style.entry(self.size(node.dim) or f"dim({node.dim})", [])
             case Counter():
                 text = self.counters[node.level]
             case Delta():

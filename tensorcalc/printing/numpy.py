@@ -1,56 +1,29 @@
-"""IR -> a Python function of NumPy code that runs as printed."""
+"""IR -> a Python function of NumPy code that runs as printed.
+
+Where a node has a matrix form the code is made of that (`numpy_matrix.py`), else of the node
+(`numpy_nodes.py`); `code.py` makes lines of it.
+"""
 
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from tensorcalc import canonical
-from tensorcalc.dims import Dim, Dims
-from tensorcalc.errors import DomainError
-from tensorcalc.functions import COMPARISONS, FUNCTIONS
-from tensorcalc.ir import (
-    Add,
-    Basis,
-    Constant,
-    Counter,
-    Data,
-    Delta,
-    Einsum,
-    LeviCivita,
-    Map,
-    MatrixFunction,
-    Merge,
-    Node,
-    Range,
-    RangeSum,
-    Section,
-    Size,
-    Unknown,
-    Variable,
-)
-from tensorcalc.printing import program
-from tensorcalc.printing.axes import repeated_over
+from tensorcalc.dims import Dim, Dims, display_names
+from tensorcalc.ir import Counter, Node, Unknown, Variable, sizes_of
+from tensorcalc.limits import metered
+from tensorcalc.matrix_sizes import placed
+from tensorcalc.printing.code import Code, Codes, lines, wrapped
 from tensorcalc.printing.index_style import letters
-from tensorcalc.printing.render import ATOM, NEGATION, POSTFIX, PRODUCT, SUM, Text, fit
+from tensorcalc.printing.numpy_matrix import NoCodeError, matrix_code
+from tensorcalc.printing.numpy_nodes import node_code
+from tensorcalc.printing.render import ATOM, PRODUCT
+from tensorcalc.properties import use_properties
+from tensorcalc.recognize import recognize, unknown_text
 from tensorcalc.traverse import postorder
 
-SERIES = ("expm", "logm", "sqrtm", "sinm", "cosm")
-MATRIX_FUNCTIONS = {
-    "inv": "np.linalg.inv({0})",
-    "det": "np.linalg.det({0})",
-    "logdet": "np.linalg.slogdet({0})[1]",
-    "norm2": "np.linalg.norm({0}, axis=-1)",
-    "normF": "np.linalg.norm({0}, axis=(-2, -1))",
-    "adj": "adjugate({0})",
-    "pinv": "np.linalg.pinv({0})",
-    "logsumexp": "scipy.special.logsumexp({0}, axis=-1)",
-    "max": "np.max({0}, axis=-1)",
-    "min": "np.min({0}, axis=-1)",
-    "prod": "np.prod({0}, axis=-1)",
-    **{name: f"scipy.linalg.{name}({{0}})" for name in SERIES},
-}
 # functions that a printed function brings along, by the names that call them
 HELPERS = {
     "adjugate": '''
@@ -61,6 +34,13 @@ def adjugate(x):
     unit = (np.linalg.det(u) * np.linalg.det(v))[..., None, None]
     turned = np.swapaxes(v.conj(), -1, -2) * np.stack(others, axis=-1)[..., None, :]
     return unit * (turned @ np.swapaxes(u.conj(), -1, -2))
+''',
+    "each": '''
+def each(function, depth, *arrays):
+    """The values of a function, for each place along the first axes of its arguments."""
+    if depth == 0:
+        return function(*arrays)
+    return np.stack([each(function, depth - 1, *parts) for parts in zip(*arrays)])
 ''',
     "power": '''
 def power(x, k):
@@ -87,41 +67,198 @@ def series(function, x, order):
     return result.reshape((n, n) * (1 + order))
 ''',
 }
-RESERVED = ("np", "scipy", "f", "sum", "int", "float", *HELPERS)
+RESERVED = ("np", "scipy", "f", "sum", "int", "float", "range", "zip", "len", *HELPERS)
 SCIPY = ("linalg", "special")
+MAX_DOCUMENTED = 88  # characters of a line of the docstring
+MAX_READ = 500  # nodes of what is looked for a matrix form
 
 
+@metered
 def to_numpy(root: Node, arguments: Mapping[str, Variable]) -> str:
     """A function ``f`` of all `arguments`, in their order.
 
-    Raises
-    ------
-    DomainError
-        If it has an unknown function, or a size that no argument tells.
+    Sizes that no argument tells, and unknown functions and their derivatives, are further
+    arguments: ``du_dx`` is an array, ``dg`` a function.
     """
-    names = {name: _argument(name) for name in arguments}
-    printer = _Printer(root, names, _sizes(arguments, names))
-    taken = {*names.values(), *RESERVED, *printer.counters}
-    definitions, result = program.lines(root, printer.spell, taken, "t")
-    body = [f"    {name} = {text}" for name, text in definitions] + [f"    return {result}"]
-    code = "\n".join(body)
-    head = ["import numpy as np"]
-    head += [f"import scipy.{part}" for part in SCIPY if f"scipy.{part}." in code]
-    helpers = [text + "\n" for name, text in HELPERS.items() if f"{name}(" in code]
-    return "\n".join([*head, "", *helpers, "", f"def f({', '.join(names.values())}):", *body, ""])
+    return _Function(root, arguments).text()
 
 
-def _argument(name: str) -> str:
-    return name + "_" if keyword.iskeyword(name) or name in RESERVED else name
+class _Function:
+    """The names of one function, and its text."""
+
+    def __init__(self, root: Node, arguments: Mapping[str, Variable]) -> None:
+        self.root, self.arguments = root, arguments
+        self.codes = Codes()
+        self.taken = set(RESERVED) | set(keyword.kwlist)
+        self.names = {name: self.new(name) for name in arguments}
+        order = postorder([root])
+        self.unknowns: dict[str, tuple[str, Unknown]] = {}
+
+        for node in sorted(self.unknown_nodes(), key=_order):
+            text, _ = unknown_text(node)
+            if text not in self.unknowns:
+                self.unknowns[text] = self.new(_python_name(text)), node
+        given = [(self.names[name], variable.dims) for name, variable in arguments.items()]
+        given += [(name, u.dims) for name, u in self.unknowns.values() if not u.is_applied]
+        self.told = _sizes(given)
+        self.missing = self.untold(order)
+        levels = max([node.level + 1 for node in order if isinstance(node, Counter)], default=0)
+        self.counters = list(islice(letters("rst", self.taken), levels))
+        self.taken |= set(self.counters)
+
+    def new(self, name: str) -> str:
+        """A name of Python's that is not taken, like the name."""
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+    def untold(self, order: Iterable[Node]) -> list[str]:
+        """The sizes that no argument tells, which become arguments."""
+        names = [name for node in order for dim in sizes_of(node) for name in dim.names]
+        missing = [name for name in dict.fromkeys(names) if name not in self.told]
+        shown = display_names([Dim.of(name) for name in missing], self.taken)
+        for name in missing:
+            self.told[name] = self.new(shown.get(name, name))
+        return missing
+
+    def size(self, dim: Dim) -> Code:
+        """A size as an expression of Python."""
+        codes = self.codes
+        if str(dim) in self.told:
+            return codes.word(self.told[str(dim)])
+        total: Code | None = None
+        for names, number in dim.terms:
+            words = [str(abs(number))] * (abs(number) != 1 or not names)
+            words += [self.told[name] for name in names]
+            term = codes.word(" * ".join(words), PRODUCT if len(words) > 1 else ATOM)
+            if total is None:
+                total = codes.negative(term) if number < 0 else term
+            else:
+                total = codes.plus(total, term, " - " if number < 0 else " + ")
+        return total or codes.word("0")
+
+    def names_of_nodes(self) -> dict[str, Code]:
+        """What variables and unknown functions are called."""
+        codes = self.codes
+        found = {name: codes.word(shown) for name, shown in self.names.items()}
+        return found | {text: codes.word(name) for text, (name, _) in self.unknowns.items()}
+
+    def code(self) -> Code:
+        """The value, from its matrix form where it has one."""
+        names = self.names_of_nodes()
+        plain = [node for node in self.unknown_nodes() if node.batch and node.result]
+        if self.root.rank <= 2 and not plain and len(postorder([self.root])) <= MAX_READ:
+            try:
+                return self.of_matrix(dict(names))
+            except NoCodeError:
+                pass
+        return node_code(self.root, self.codes, names, self.counters, self.size)
+
+    def unknown_nodes(self) -> list[Unknown]:
+        return [node for node in postorder([self.root]) if isinstance(node, Unknown)]
+
+    def of_matrix(self, names: dict[str, Code]) -> Code:
+        """The code of the matrix form."""
+        sizes: dict[str, Dim] = {}
+
+        def size_text(dim: Dim) -> str:
+            if dim.is_integer:
+                return str(dim)
+            text = f"{dim}#"
+            sizes[text] = dim
+            return text
+
+        (node,) = use_properties([self.root])
+        found = recognize(node, size_text)
+        if found.result is None:
+            raise NoCodeError("no matrix form")
+        dims = {name: variable.dims for name, variable in self.arguments.items()}
+        names["pi"] = self.codes.word("np.pi")
+        for name, helper, form in [*found.helpers, ("", node, found.result)]:
+            if form is None:
+                made = node_code(helper, self.codes, names, self.counters, self.size)
+            else:
+                place = placed(form, helper.dims, dims)
+                if place is None:
+                    raise NoCodeError("too long")
+                names |= {text: self.size(dim) for text, dim in sizes.items()}
+                made = matrix_code(place, self.codes, _Names(names, self.codes), self.size)
+            if name:
+                names[name], dims[name] = made, helper.dims
+        return made
+
+    def text(self) -> str:
+        """The module: imports, what the function brings along, the function."""
+        definitions, result = lines(self.code(), self.taken)
+        body = [f"    {name} = {text}" for name, text in definitions] + [f"    return {result}"]
+        body = [wrapped(line) for line in body]
+        code = "\n".join(body)
+        head = ["import numpy as np"]
+        head += [f"import scipy.{part}" for part in SCIPY if f"scipy.{part}." in code]
+        helpers = [text + "\n" for name, text in HELPERS.items() if f"{name}(" in code]
+        words = set(re.findall(r"\w+", code))
+        self.missing = [name for name in self.missing if self.told[name] in words]
+        listed = [*self.names.values(), *[self.told[name] for name in self.missing]]
+        listed += [name for name, _ in self.unknowns.values()]
+        start = f"def f({', '.join(listed)}):"
+        return "\n".join([*head, "", *helpers, "", start, *self.docstring(), *body, ""])
+
+    def docstring(self) -> list[str]:
+        """What the arguments are, and their shapes."""
+        letters_of = display_names(
+            [dim for v in self.arguments.values() for dim in v.dims], self.arguments
+        )
+        dims = {old: Dim.of(new) for old, new in letters_of.items()}
+
+        def shape(of: Dims) -> str:
+            inner = ", ".join(str(dim.substitute(dims)) for dim in of)
+            return f"({inner},)" if len(of) == 1 else f"({inner})"
+
+        said = [f"{self.names[name]} {shape(v.dims)}" for name, v in self.arguments.items()]
+        said += [f"{self.told[name]} an integer" for name in self.missing]
+        for name, node in self.unknowns.values():
+            said.append(f"{name} a function" if node.is_applied else f"{name} {shape(node.dims)}")
+        words = [f"{word}," for word in said[:-1]] + said[-1:]
+        rows = ["Shapes:"]
+        for word in [*words, f"-> {shape(self.root.dims)}."]:
+            if len(rows[-1]) + len(word) > MAX_DOCUMENTED:
+                rows.append(word)
+            else:
+                rows[-1] += f" {word}"
+        quotes = '"""'
+        if len(rows) == 1:
+            return [f"    {quotes}{rows[0]}{quotes}"]
+        return [f"    {quotes}{rows[0]}", *[f"    {r}" for r in rows[1:]], f"    {quotes}"]
 
 
-def _sizes(arguments: Mapping[str, Variable], names: Mapping[str, str]) -> dict[str, str]:
-    """How names of sizes are told by the shapes of arguments, and whole sizes, too."""
-    axes = [
-        (dim, f"{names[name]}.shape[{axis}]")
-        for name, variable in arguments.items()
-        for axis, dim in enumerate(variable.dims)
-    ]
+class _Names(dict[str, Code]):
+    """Names, and numbers, which are sizes that need none."""
+
+    def __init__(self, names: Mapping[str, Code], codes: Codes) -> None:
+        super().__init__(names)
+        self.codes = codes
+
+    def get(self, key: str, default: Code | None = None) -> Code | None:  # type: ignore[override]
+        return self.codes.word(key) if key.isdigit() else super().get(key, default)
+
+
+def _python_name(text: str) -> str:
+    """``du_dx`` for ``du/dx``, ``d2g`` for ``g''``.
+
+    >>> _python_name("d2u/dx2"), _python_name("g''"), _python_name("g")
+    ('d2u_dx2', 'd2g', 'g')
+    """
+    stem = text.rstrip("'")
+    order = len(text) - len(stem)
+    if order:
+        return f"d{order if order > 1 else ''}{stem}"
+    return text.replace("/", "_")
+
+
+def _sizes(given: Iterable[tuple[str, Dims]]) -> dict[str, str]:
+    """How names of sizes are told by the shapes of arrays, and whole sizes, too."""
+    axes = [(dim, f"{name}.shape[{axis}]") for name, dims in given for axis, dim in enumerate(dims)]
     axes.sort(key=lambda axis: axis[0].terms != Dim.of(axis[0].names[0]).terms
               if axis[0].names else True)  # fmt: skip
     sizes: dict[str, str] = {}
@@ -134,7 +271,7 @@ def _sizes(arguments: Mapping[str, Variable], names: Mapping[str, str]) -> dict[
             if parts is None:
                 left.append((dim, shown))
                 continue
-            slope, rest = [_size(part, sizes) for part in parts]
+            slope, rest = [_told(part, sizes) for part in parts]
             shown = shown if rest == "0" else f"({shown} - ({rest}))"
             sizes[unknown.pop()] = shown if slope == "1" else f"({shown} // ({slope}))"
         if len(left) == len(waiting):
@@ -145,12 +282,8 @@ def _sizes(arguments: Mapping[str, Variable], names: Mapping[str, str]) -> dict[
     return sizes
 
 
-def _size(dim: Dim, sizes: Mapping[str, str]) -> str:
-    if str(dim) in sizes:
-        return sizes[str(dim)]
-    for name in dim.names:
-        if name not in sizes:
-            raise DomainError(f"the size {name} is not that of any argument")
+def _told(dim: Dim, sizes: Mapping[str, str]) -> str:
+    """A size whose names are all told."""
     products = [
         " * ".join([str(number)] * (number != 1 or not names) + [sizes[name] for name in names])
         for names, number in dim.terms
@@ -158,116 +291,6 @@ def _size(dim: Dim, sizes: Mapping[str, str]) -> str:
     return " + ".join(products) or "0"
 
 
-class _Printer:
-    """Spells nodes as expressions of Python."""
-
-    def __init__(self, root: Node, names: Mapping[str, str], sizes: Mapping[str, str]) -> None:
-        self.names, self.sizes = names, sizes
-        order = postorder([root])
-        levels = max([node.level + 1 for node in order if isinstance(node, Counter)], default=0)
-        self.counters = list(islice(letters("rst", {*names.values(), *RESERVED}), levels))
-        self.ends: dict[Node, tuple[str, str]] = {}
-
-    def size(self, dim: Dim) -> str:
-        return _size(dim, self.sizes)
-
-    def shape(self, dims: Dims) -> str:
-        return "(" + "".join(f"{self.size(dim)}, " for dim in dims).rstrip(" ") + ")"
-
-    def spell(self, node: Node, texts: Sequence[Text]) -> Text:
-        value = canonical.as_number(node)
-        if value is not None:
-            number = repr(float(value))
-            return (f"np.full({self.shape(node.dims)}, {number})" if node.rank else number), ATOM
-        match node:
-            case Variable():
-                return self.names[node.name], ATOM
-            case Constant():
-                return f"np.{node.name}", ATOM
-            case Size():
-                return self.size(node.dim), PRODUCT
-            case Einsum():
-                return self.einsum(node, texts)
-            case Add():
-                return _sum(node, texts)
-            case Map():
-                if node.function == "pow":
-                    return f"{fit(texts[0], ATOM)} ** {_exponent(node, texts[1])}", POSTFIX
-                args = [text for text, _ in texts]
-                compares = node.function in COMPARISONS.values()
-                return FUNCTIONS[node.function].numpy.format(*args), PRODUCT if compares else ATOM
-            case MatrixFunction():
-                return _matrix_function(node, [text for text, _ in texts]), ATOM
-            case Unknown():
-                raise DomainError(f"{node.name} is unknown: there is no code for it")
-            case Counter():
-                self.ends[node] = texts[0][0], texts[1][0]
-                return self.counters[node.level], ATOM
-            case RangeSum():
-                low, high = self.ends[node.counter]
-                numbers = f"np.arange({low}, {high} + 1.0)"
-                start = f"np.zeros({self.shape(node.dims)})" if node.rank else "0.0"
-                return f"sum(({texts[0][0]} for {texts[1][0]} in {numbers}), {start})", ATOM
-        return self.constant(node)
-
-    def constant(self, node: Node) -> Text:
-        sizes = [self.size(dim) for dim in node.dims]
-        match node:
-            case Delta():
-                return f"np.eye({sizes[0]})", ATOM
-            case Basis():
-                return f"np.eye({sizes[0]})[{node.position}]", ATOM
-            case LeviCivita():  # each entry is the determinant of unit vectors
-                vectors = (
-                    f"np.eye({node.rank})[np.moveaxis(np.indices({self.shape(node.dims)}), 0, -1)]"
-                )
-                return f"np.linalg.det({vectors})", ATOM
-            case Merge():
-                return f"np.eye({sizes[0]}).reshape({', '.join(sizes)})", ATOM
-            case Section():
-                return f"np.eye({sizes[0]}, {sizes[1]}, -({self.size(node.offset)}))", ATOM
-            case Range():
-                return f"np.arange({sizes[0]}) + float({self.size(node.start)})", SUM
-            case Data():
-                return f"np.array({node.array.tolist()!r})", ATOM
-        raise TypeError(f"no such node: {node!r}")
-
-    def einsum(self, node: Einsum, texts: Sequence[Text]) -> Text:
-        free = program.uncovered(node)
-        units = [f"np.ones({self.size(node.dims[a])})" for a in free]
-        operands = ", ".join([*(text for text, _ in texts), *units])
-        if all(own == () for own in node.labels) and not free:
-            return " * ".join(fit(text, NEGATION) for text in texts), PRODUCT
-        string = program.subscripts(node, free)
-        return f'np.einsum("{string}", {operands}, optimize=True)', ATOM
-
-
-def _matrix_function(node: MatrixFunction, texts: Sequence[str]) -> str:
-    if node.function == "power":
-        template = (
-            "power({0}, {1})" if repeated_over(node) else "np.linalg.matrix_power({0}, int({1}))"
-        )
-        return template.format(*texts)
-    if node.function in SERIES and (node.order or repeated_over(node)):
-        return f"series(scipy.linalg.{node.function}, {texts[0]}, {node.order})"
-    return MATRIX_FUNCTIONS[node.function].format(*texts)
-
-
-def _exponent(node: Map, text: Text) -> str:
-    value = canonical.as_number(node.operands[1])
-    if value is None:
-        return fit(text, ATOM)
-    shown = repr(float(value))
-    return f"({shown})" if value < 0 else shown
-
-
-def _sum(node: Add, texts: Sequence[Text]) -> Text:
-    pieces: list[str] = []
-    for coefficient, text in zip(node.coefficients, texts, strict=True):
-        if pieces:
-            pieces.append(" - " if coefficient < 0 else " + ")
-        elif coefficient < 0:
-            pieces.append("-")
-        number = "" if abs(coefficient) == 1 else f"{float(abs(coefficient))!r} * "
-        pieces.append(number + fit(text, NEGATION if number else PRODUCT))
-    return "".join(pieces), SUM if len(texts) > 1 else PRODUCT
+def _order(node: Unknown) -> tuple[str, int, tuple[int, ...]]:
+    """Functions by name, each before its derivatives."""
+    return node.name, len(node.derivatives), node.derivatives

@@ -41,11 +41,16 @@ def lines(
 
 
 def letters(node: Einsum) -> list[str]:
-    """A letter for every label, by NumPy's alphabet and then any letter."""
-    alphabet = [chr(c) for c in (*range(ord("i"), ord("z") + 1), *range(ord("a"), ord("i")))]
-    alphabet += [chr(c) for c in range(ord("A"), ord("Z") + 1)]
-    alphabet += [chr(c) for c in range(0xC0, 0xC0 + 4096) if chr(c).isalpha()]
-    return alphabet[: len(node.sizes)]
+    """A letter for every label."""
+    return alphabet(len(node.sizes))
+
+
+def alphabet(number: int) -> list[str]:
+    """So many letters, of NumPy's alphabet and then any."""
+    found = [chr(c) for c in (*range(ord("i"), ord("z") + 1), *range(ord("a"), ord("i")))]
+    found += [chr(c) for c in range(ord("A"), ord("Z") + 1)]
+    found += [chr(c) for c in range(0xC0, 0xC0 + 4096) if chr(c).isalpha()]
+    return found[:number]
 
 
 def subscripts(node: Einsum, extra: Sequence[int] = ()) -> str:

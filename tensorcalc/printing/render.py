@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from tensorcalc import matrix_algebra as m
@@ -47,6 +47,7 @@ class Style:
     divide_entries: str
     compare: dict[str, str]
     call: Callable[[str, Sequence[str]], str]
+    binding: Mapping[str, int] = field(default_factory=dict)  # of calls that brackets do not end
 
 
 def render(x: Matrix, style: Style) -> str:
@@ -128,7 +129,8 @@ class _Renderer:
                 args = []
                 for arg in x.args:
                     args.append((yield self.bare(arg) if len(x.args) > 1 else self.text(arg)))
-                return style.call(str(x.data), [text for text, _ in args]), ATOM
+                binds = style.binding.get(str(x.data), ATOM)
+                return style.call(str(x.data), [text for text, _ in args]), binds
         raise TypeError(f"no such operator: {x.op}")
 
     def bare(self, x: Matrix) -> Steps[Text]:
@@ -141,9 +143,15 @@ class _Renderer:
         if scalar.op == "number":
             number, _ = self.style.number(_fraction(scalar.data))
             return self.style.ones(number, x.shape, x.data), POSTFIX
-        inner = yield self.text(scalar)
-        ones = self.style.ones(self.style.number(Fraction(1))[0], x.shape, x.data)
-        return f"{self.fit(inner, PRODUCT)}{self.style.times}{ones}", PRODUCT
+        coefficient, scalars, chain = m.parts(scalar)
+        ones = m.Matrix("spread", x.shape, (m.number(Fraction(1)),), x.data)
+        shown: Text = yield self.product(
+            m.times(
+                coefficient,
+                m.Matrix("product", x.shape, (*scalars, *chain, ones), (Fraction(1), len(scalars))),
+            )
+        )
+        return shown
 
     def sum(self, x: Matrix) -> Steps[Text]:
         pieces: list[str] = []
