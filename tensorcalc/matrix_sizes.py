@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tensorcalc.dims import Dim, Dims
+from tensorcalc.functions import FUNCTIONS
 from tensorcalc.matrix_algebra import ENTRYWISE, Matrix
 from tensorcalc.shapes import Shapes
 from tensorcalc.traverse import Steps, trampoline
@@ -74,6 +75,11 @@ def own_sizes(x: Matrix, names: Mapping[str, Dims]) -> Dims | None:
     return {"scalar": (), "column": (rows,), "row": (columns,)}.get(x.shape, (rows, columns))
 
 
+def spreads_arguments(x: Matrix) -> bool:
+    """Whether a call takes a scalar for an array with equal entries."""
+    return x.op == "call" and x.data in FUNCTIONS and FUNCTIONS[x.data].arity > 1
+
+
 def _shape(kind: str, dims: Dims) -> Shape:
     match kind:
         case "column":
@@ -119,8 +125,7 @@ class _Sizes:
 
     def written(self, x: Matrix) -> tuple[Matrix, ...]:
         """The operands as they are printed: a scalar that is broadcast stands bare."""
-        bare = x.op in ("sum", "power", "compare") or (x.op == "call" and len(x.args) > 1)
-        if not bare:
+        if x.op not in ("sum", "power", "compare") and not spreads_arguments(x):
             return x.args
         return tuple([arg.args[0] if arg.op == "spread" else arg for arg in x.args])
 

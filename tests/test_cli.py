@@ -120,9 +120,11 @@ def test_greek_names() -> None:
 
 
 def test_assumptions_are_on_stderr() -> None:
-    """What was assumed is a message, not a result."""
-    result = run("diff", "x'*A*x", "--wrt", "x")
-    assert result.stderr.splitlines() == ["assumed: x : vector(n)", "assumed: A : matrix(n, n)"]
+    """What was assumed, and the layout, are messages, not results."""
+    result = run("diff", "x'*A*x", "--wrt", "x", "--layout", "numerator")
+    assert result.stderr.splitlines() == [
+        "assumed: x : vector(n)", "assumed: A : matrix(n, n)", "layout: numerator",
+    ]  # fmt: skip
 
 
 def test_formula_from_file_and_stdin(tmp_path: Path) -> None:
@@ -236,7 +238,7 @@ def test_reader_gone() -> None:
     command = [sys.executable, "-m", "tensorcalc.cli", "diff", "x : vector(n); x'*x", "--wrt", "x"]
     found = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
-    assert (found.returncode, found.stderr) == (141, b"")
+    assert (found.returncode, found.stderr) == (141, b"layout: mixed\n")
 
 
 def test_color() -> None:

@@ -88,7 +88,7 @@ def _text_section(heights: Sequence[str | None], inner: str) -> str:
 
 def _text_unknown(name: str, args: Sequence[str], axes: Sequence[str]) -> str:
     shown = f"{name}({', '.join(args)})" if args else name
-    return _text_entry(f"({shown})" if "/" in name and axes else shown, axes)
+    return _text_entry(shown, axes)
 
 
 TEXT = IndexStyle(

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from tensorcalc import matrix_algebra as m
 from tensorcalc.matrix_algebra import Matrix
+from tensorcalc.matrix_sizes import spreads_arguments
 from tensorcalc.traverse import Steps, trampoline
 
 # how tightly a text binds: an operand that binds less tightly than its place gets parentheses
@@ -48,6 +49,8 @@ class Style:
     compare: dict[str, str]
     call: Callable[[str, Sequence[str]], str]
     binding: Mapping[str, int] = field(default_factory=dict)  # of calls that brackets do not end
+    total_binds: int = 5  # of a sum over integers: ATOM where brackets end it
+    spreads_terms: bool = True  # whether a scalar may be a term of a sum of matrices
 
 
 def render(x: Matrix, style: Style) -> str:
@@ -76,7 +79,10 @@ class _Renderer:
                 return style.eye(x.data), ATOM
             case "entry":
                 inner = yield self.text(x.args[0])
-                return style.entry(self.fit(inner, ATOM), list(map(str, x.data))), ATOM
+                base = self.fit(inner, ATOM)
+                if x.args[0].op == "name" and inner[1] == ATOM:
+                    base = style.name(str(x.args[0].data), "scalar")  # entries are no vectors
+                return style.entry(base, list(map(str, x.data))), ATOM
             case "rows":
                 entries: list[str] = []
                 for entry in x.args:
@@ -91,7 +97,7 @@ class _Renderer:
                     shown = yield self.text(arg)
                     texts.append(shown[0])
                 body, low, high = texts
-                return style.range_total(str(x.data), low, high, body), ATOM
+                return style.range_total(str(x.data), low, high, body), style.total_binds
             case "matrixpower":
                 base = yield self.text(x.args[0])
                 exponent = yield self.text(x.args[1])
@@ -128,7 +134,7 @@ class _Renderer:
             case "call":
                 args = []
                 for arg in x.args:
-                    args.append((yield self.bare(arg) if len(x.args) > 1 else self.text(arg)))
+                    args.append((yield self.bare(arg) if spreads_arguments(x) else self.text(arg)))
                 binds = style.binding.get(str(x.data), ATOM)
                 return style.call(str(x.data), [text for text, _ in args]), binds
         raise TypeError(f"no such operator: {x.op}")
@@ -156,7 +162,7 @@ class _Renderer:
     def sum(self, x: Matrix) -> Steps[Text]:
         pieces: list[str] = []
         for coefficient, term in m.terms(x):
-            if term.op == "spread":
+            if term.op == "spread" and self.style.spreads_terms:
                 term = term.args[0]
             text = yield self.text(m.times(abs(coefficient), term))
             if pieces:
@@ -188,7 +194,7 @@ class _Renderer:
         for scalar in scalars:
             yield self.sided(scalar, False, above, below)
         above += yield self.runs(chain)
-        top = self.joined(above, whole=not below)
+        top = self.joined(above, whole=not below or self.style.over_is_group)
         if not below:
             return top
         alone = len(below) == 1
