@@ -342,7 +342,8 @@ class IndexPrinter(IndexProducts):
             else:
                 arguments.append((yield self.entry(operand, batch, here)))
         shown = self.style.unknown(name, [entry.text[0] for entry in arguments], self.at(rest))
-        binds = PRODUCT if "/" in name and not rest else ATOM
+        is_quotient = "/" in name and (not rest or self.style.is_read_back)
+        binds = NEGATION if is_quotient else ATOM
         entry = self.enclosed(shown, arguments, batch, binds)
         return replace(entry, counts=entry.counts + self.named(rest))
 
