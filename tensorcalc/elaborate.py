@@ -45,7 +45,7 @@ from tensorcalc.scope import DECLARATIONS, Scope
 from tensorcalc.shapes import Shapes
 from tensorcalc.source import NO_SOURCE, Source
 from tensorcalc.syntax import Syntax
-from tensorcalc.traverse import Steps, fold, trampoline
+from tensorcalc.traverse import Steps, fold, postorder, trampoline
 from tensorcalc.value import Factor, Value
 
 NO_INDICES: frozenset[str] = frozenset()
@@ -134,7 +134,7 @@ def _finish(result: Value, indices: tuple[str, ...], scope: Scope, program: Synt
     else:
         nodes = rename_sizes(roots, solution)
     shown = [nodes[root] for root in (result.node, *variables.values())]
-    if any(name[0] == "." for n in shown for d in sizes_of(n) for name in d.names):
+    if any(name[0] == "." for n in postorder(shown) for d in sizes_of(n) for name in d.names):
         raise ShapeError(
             "a size cannot be inferred", program.span, "give it: `vector(1, n)`, `eye(n)`"
         )

@@ -483,9 +483,9 @@ def _signs(coefficient: Fraction, chain: list[Matrix]) -> tuple[Fraction, list[M
         factor_out = -factor_out
     for k, factor in enumerate(result):  # an odd power of a difference turns around like it
         if factor.op == "rows" and coefficient * factor_out < 0:
-            negative = [product(-ONE, [], [entry]) for entry in factor.args]
-            if sum(entry.cost for entry in negative) <= sum(entry.cost for entry in factor.args):
-                result[k] = factor.with_args(tuple(negative))
+            turned = [product(-ONE, [], [entry]) for entry in factor.args]
+            if sum(entry.cost for entry in turned) <= sum(entry.cost for entry in factor.args):
+                result[k] = factor.with_args(tuple(turned))
                 factor_out = -factor_out
         if factor.op == "power" and _is_odd(factor.args[1]) and factor.args[0].op == "sum":
             base, exponent = factor.args

@@ -77,7 +77,7 @@ class Point:
         if found is None or not (found["inner"] or name in {*self.known, *self.values}):
             self.define(left, right)
             return
-        text = found["inner"] or (f"vec({name})" if found["vec"] else name + found["row"])
+        text = found["inner"] or (f"vec({name})" if found["vec"] else f"{name}{found['row']}")
         with np.errstate(all="ignore"):
             value, error = slope(lambda t: self.value(text, t), 0.1)
         found_value = self.value(right)

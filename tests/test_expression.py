@@ -375,7 +375,7 @@ def test_repr_and_latex() -> None:
     new = [
         (tc.block([[a, b], [0, 1]]), "[a, b; 0, 1]", "bmatrix"),
         (tc.diff(u.T @ u, "x"), "2*(du/dx)'*u", "frac"),
-        (g(x.T @ x), "g(x'*x)", "operatorname{g}"),
+        (g(x.T @ x), "g(x'*x)", r"g\left("),
         (tc.sum(A**r, over={"r": (0, k)}), "sum[r=0..k](A^r)", "sum_{r=0}^{k}"),
         (Z.H @ Z, "Z^H*Z", "mathsf{H}"),
         (np.array([[1, 0.5], [0, 1]]) @ tc.vector("v"), "[1, 1/2; 0, 1]*v|[1, 0.5; 0, 1]*v", "bmatrix"),

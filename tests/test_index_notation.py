@@ -147,7 +147,9 @@ def largest(made: Program) -> list[tc.Expr]:
     variables = [name for name in formula.variables if name not in made.problem.integers]
     orders = [(name,) for name in variables] + list(product(variables, repeat=2))
     ranks = {name: formula.variables[name].rank for name in variables}
-    wanted = [names for names in orders if 3 <= formula.node.rank + sum(map(ranks.get, names)) <= 5]
+    wanted = [
+        names for names in orders if 3 <= formula.node.rank + sum(ranks[n] for n in names) <= 5
+    ]
     return [tc.diff(formula, *names) for names in wanted[:3]]
 
 

@@ -14,7 +14,7 @@ DERIVATIVES = [
     ("df/dx[j]*du/dx[i,j]", "du/dx*df/dx"),
     ("-du/dx[i,j]*df/dx[j]", "-du/dx*df/dx"),
     ("d2f/dx2[i,j]*df/dx[j]", "d2f/dx2*df/dx"),
-    ("dx[i]*df/dx[i]", "(df/dx)'*dx"),
+    ("dx[i]*df/dx[i]", "dx'*df/dx"),
 ]
 
 

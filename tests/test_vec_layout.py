@@ -14,9 +14,9 @@ FORMULAS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("sizes", ["pn", "np"])
+@pytest.mark.parametrize("sizes", [("p", "n"), ("n", "p")], ids="".join)
 @pytest.mark.parametrize("text", FORMULAS)
-def test_jacobian_of_vec(text: str, sizes: str) -> None:
+def test_jacobian_of_vec(text: str, sizes: tuple[str, str]) -> None:
     """What is printed has the value of the derivative with its axes merged, columns first."""
     rows, columns = sizes
     declared = f"A, C : matrix({rows}, {columns}); B : matrix({columns}, {rows}); "

@@ -112,7 +112,7 @@ def diff_command(
     else:
         derivative, canonical = api.diff(expression, *names, structured=structured), None
     if to != "json":
-        if to in WITH_LAYOUT and sum(derivative.groups) and not differential:
+        if to in WITH_LAYOUT and any(derivative.groups) and not differential:
             click.echo(f"layout: {layout}", err=True)
         click.echo(NOTATIONS[to](derivative, layout))
         if to == "text" and canonical is not None:
