@@ -20,6 +20,7 @@ from tensorcalc.traverse import Steps, trampoline
 
 ONE = Fraction(1)
 MAX_COST = 1500  # symbols of an expression that is looked through
+MIN_ALONG, MAX_LOST = 8, 3  # symbols of a user's definition, and what showing it may cost
 MIN_COST = 25  # symbols of an expression that gets names of our own
 # symbols that a name of our own must save (a product's more); a user's must save some
 MIN_SAVED, MIN_SAVED_BY_PRODUCT = 5, 8
@@ -60,6 +61,11 @@ def abbreviate(
         if definition.form.cost > 2 and definition.form.op != "name":
             found = _with(definition, lines, result)
             if _cost(*found) < _cost(lines, result):
+                lines, result = found
+    for definition in definitions if lines else ():  # one of the user's names calls for the others
+        if definition.form.cost >= MIN_ALONG and definition.name not in {d.name for d in lines}:
+            found = _with(definition, lines, result)
+            if found[1] != result and _cost(*found) <= _cost(lines, result) + MAX_LOST:
                 lines, result = found
     names = _names(sizes, [result, *[d.form for d in definitions]])
     while len(lines) < MAX_NAMES and _cost(lines, result) >= MIN_COST:

@@ -45,7 +45,7 @@ ONE = Fraction(1)
 ENTRYWISE = frozenset(name for name, entry in FUNCTIONS.items() if entry.arity == 1)
 TRANSPOSABLE = frozenset("inv adj pinv expm logm sqrtm sinm cosm".split()) | ENTRYWISE
 MAX_PUSHED = 250  # symbols of what a transpose is pushed into
-MIN_SAVED = 3  # symbols that taking a factor out of some terms of a sum, not of all, must save
+MIN_SAVED = 4  # symbols that taking a factor out of some terms of a sum, not of all, must save
 MAX_TRIED = 4  # factors that may be taken out, those that save most at first sight
 MAX_KNOWN = 4096  # sums that are remembered
 MAX_FACTORED = 24  # longer sums are printed as they are
