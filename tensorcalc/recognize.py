@@ -251,7 +251,7 @@ class _Forms:
             return None
         text, arguments = unknown_text(node)
         axes = [node.operands[k].rank - node.batch for k in node.derivatives]
-        turned = bool(axes) and is_transposed((node.result, *axes), self.layout)
+        turned = len(axes) == 1 and is_transposed((node.result, *axes), self.layout)
         shape = _shape(node)
         if turned:
             shape = m.TRANSPOSED[shape]
