@@ -118,6 +118,14 @@ def test_derivative(formula: str, by: str, derivative: str) -> None:
     assert str(tc.diff(text, name)) == expected
 
 
+@pytest.mark.parametrize(("written", "plain", "shown"), rows("written | unicode | LaTeX"))
+def test_looks(written: str, plain: str, shown: str) -> None:
+    """The second column is the unicode text of the first, the third its LaTeX."""
+    (formula,) = CODE.findall(written)
+    assert tc.parse(formula).to_unicode() == plain
+    assert f"${tc.parse(formula).to_latex()}$".replace(r"\|", r"\Vert") == shown
+
+
 @pytest.mark.parametrize(("wrong", "because", "right"), rows("rejected | because | write"))
 def test_rejected(wrong: str, because: str, right: str) -> None:
     """The first column is an error that shows a place; the third column is none."""
@@ -160,7 +168,7 @@ def test_every_table_is_tested() -> None:
         "formula | by", "rejected | because", "NumPy | here", "MATLAB | here",
         "in a paper | here", "way | example", "statement | meaning", "statement | the name is",
         "name | kind", "statement | derivatives", "construct | meaning",
-        "layout | scalar by vector",
+        "layout | scalar by vector", "written | unicode",
     }  # fmt: skip
     found = {" | ".join(header[:2]) for page in PAGES for header, _ in tables(page)}
     assert found <= known, found - known

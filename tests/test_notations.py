@@ -303,7 +303,7 @@ GOLDEN: list[tuple[str, str, str, str]] = [
      r"\left(-\left(A^{-1}\right)_{i k}\,\left(A^{-1}\right)_{l j}\right)_{i j k l}"),
     ("A*B", "A", "δᵢₖ·Bₗⱼ → [i,j,k,l]", r"\left(\delta_{i k}\,B_{l j}\right)_{i j k l}"),
     ("u : vector(m) of x; u'*u", "x", "2·(∂u/∂x)ᵀ·u",
-     r"2\,\left(\frac{\partial u}{\partial x}\right)^{\top}\,\mathbf{u}"),
+     r"2\,\left(\frac{\partial \mathbf{u}}{\partial \mathbf{x}}\right)^{\top}\,\mathbf{u}"),
     ("g : scalar -> scalar; g(a^2)", "a", "2·a·g′(a²)", r"2\,a\,g'\left(a^{2}\right)"),
     ("g : scalar -> scalar; g(x)", "", "g(x)", r"g\left(\mathbf{x}\right)"),
     ("h : scalar, scalar -> scalar; h(a, b)", "b a", "∂₁∂₂h(a, b)",
@@ -320,6 +320,29 @@ GOLDEN: list[tuple[str, str, str, str]] = [
      r"\frac{\operatorname{sum}\left(\mathbf{x}\right)}{\dim\left(\mathbf{x}\right)}"),
     ("u : scalar of a, b; u", "a b a", "∂³u/∂a²∂b",
      r"\frac{\partial^{3} u}{\partial a^{2}\,\partial b}"),
+    ("u : vector(m) of x; v : scalar of x; v*u", "x", "u·(∂v/∂x)ᵀ + v·∂u/∂x",
+     r"\mathbf{u}\,\left(\frac{\partial v}{\partial \mathbf{x}}\right)^{\top}"
+     r" + v\,\frac{\partial \mathbf{u}}{\partial \mathbf{x}}"),
+    ("u : scalar of a; log(u)", "a", "(∂u/∂a)/u", r"\frac{1}{u}\,\frac{\partial u}{\partial a}"),
+    ("U, V : matrix(m, n) of a; kron(U, V)", "a", "U ⊗ (∂V/∂a) + (∂U/∂a) ⊗ V",
+     r"U \otimes \frac{\partial V}{\partial a} + \frac{\partial U}{\partial a} \otimes V"),
+    ("x : vector(n); x - mean(x)*vector(1)", "x", "I − 𝟏·𝟏ᵀ/n",
+     r"I - \frac{\mathbf{1}\mathbf{1}^{\top}}{n}"),
+    ("-sum(h.*log(h))", "h", "−log(h) − 𝟏", r"-\log\left(\mathbf{h}\right) - \mathbf{1}"),
+    ("k : scalar integer; tr(A*X^k)", "X", "∑ᵣ₌₀ᵏ⁻¹ (X⁽ᵏ⁻¹⁻ʳ⁾·A·Xʳ)ᵀ",
+     r"\sum_{r=0}^{k - 1} \left(X^{k - 1 - r}\,A\,X^{r}\right)^{\top}"),
+    ("k : scalar integer; sum[r=0..k](A^r + B)*x", "", "∑ᵣ₌₀ᵏ (Aʳ + B)·x",
+     r"\sum_{r=0}^{k} \left(A^{r} + B\right)\,\mathbf{x}"),
+    ("sum(A)*inv(A)^2", "", "sum(A)·A⁻²", r"\operatorname{sum}\left(A\right)\,A^{-2}"),
+    ("S : spd(n); (w'*S*w)^(3/2)", "", "(wᵀ·S·w)^(3/2)",
+     r"\left(\mathbf{w}^{\top}\,S\,\mathbf{w}\right)^{3/2}"),
+    ("(A + B)/(a + b)", "", "(A + B)/(a + b)", r"\frac{A + B}{a + b}"),
+    ("log(x)'*y", "", "log(x)ᵀ·y", r"\log\left(\mathbf{x}\right)^{\top}\,\mathbf{y}"),
+    ("x[1]*y[0] + x[2]^2", "", "x₁·y₀ + x₂²", r"x_{1}\,y_{0} + x_{2}^{2}"),
+    ("kron(vector(1, 2), A)", "", "𝟏 ⊗ A", r"\mathbf{1} \otimes A"),
+    ("commutation(m, n)", "", "𝐊[m, n]", r"\mathbf{K}_{m,n}"),
+    ("psi : vector(2), vector(2) -> scalar; psi(x, vector(1/10, 2))", "", "ψ(x, 0.1·𝟏)",
+     r"\psi\left(\mathbf{x}, 0.1\,\mathbf{1}\right)"),
 ]  # fmt: skip
 
 
@@ -329,6 +352,38 @@ def test_golden(text: str, names: str, plain: str, shown: str) -> None:
     expression = tc.diff(text, *names.split()) if names else tc.parse(text)
     assert expression.to_unicode() == plain
     assert expression.to_latex() == shown
+
+
+# declarations, program: what is printed of it stands as an argument, a power, a divisor
+READ_BACK = [
+    ("psi : vector(2), vector(2) -> scalar", "psi(x, vector(1/10, 2))"),
+    ("", "kron(vector(1, 2), A)"),
+    ("x : vector(n); A : matrix(m, m)", "sum[r=0..n-1](x[r]*A^r)"),
+    ("a : scalar; u : scalar of a", "c/(du/da)"),
+    ("a : scalar; u : scalar of a", "c/(du/da)^2 - d2u/da2/u"),
+    ("x : vector(n); u : vector(n) of x; T : tensor(n, n, n)", "T[i,j,k]/(du/dx[i,j]) -> [i,j,k]"),
+    ("x : vector(n); u : vector(n) of x; T : tensor(n, n, n)", "T[i,j,k]*(du/dx[i,j])^3 -> [i,j,k]"),
+    ("x : vector(n); u : vector(n) of x; T : tensor(n, n, n)", "x[k] - T[i,j,k]*du/dx[i,j]"),
+    ("x : vector(n); u : vector(n) of x; T : tensor(n, n, n)", "-du/dx[i,j]*T[i,j,k] -> [k]"),
+    ("x : vector(m); y : vector(m)", "a*kron(x', [1, 0; y, y]) + kron(x', [a, 0; y, y])"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("declared", "program"), READ_BACK)
+def test_texts_are_read_back(declared: str, program: str) -> None:
+    """Arguments keep their shapes, derivatives and sums stand wherever an operand does."""
+    expression = tc.parse(f"{declared}\n{program}")
+    for shown in (str(expression), expression.to_index(), expression.to_einsum()):
+        assert tc.parse(f"{declared}\n{shown}") == expression, shown
+
+
+def test_a_kronecker_product_at_one_place() -> None:
+    """A part of which one entry is left is a unit vector."""
+    declared = "x : vector(m); y : vector(m)\n"
+    expression = tc.diff(declared + "kron(x', [a, b; y, y])", "a")
+    text = expression.to_index()
+    assert text == "eye(m+1)[i,0]*kron(x, eye(2)[l,0] -> [l])[j] -> [i,j]"
+    assert tc.parse(declared + text) == expression
 
 
 def test_a_sum_after_a_sum_sign_stands_in_parentheses() -> None:
@@ -377,7 +432,7 @@ CODE: list[tuple[str, str, str]] = [
     ("X : matrix(m, n); logsumexp(X, 2)", "", "return scipy.special.logsumexp(X, axis=1)"),
     ("relu(x)", "x", "return np.diag(1.0 * (x > 0))"),
     ("u : vector(m) of x; u'*u", "x", "return 2 * (du_dx.T @ u)"),
-    ("g : scalar -> scalar; g(x'*x)", "x", "return 2 * (dg(x @ x) * x)"),
+    ("g : scalar -> scalar; g(x'*x)", "x", "return 2 * dg(x @ x) * x"),
     ("tr(A*B)", "A", "return B.T"),
     ("s = A*x - y; norm2(s)", "x", "t1 = A @ x - y\nreturn A.T @ t1 / np.linalg.norm(t1)"),
 ]  # fmt: skip

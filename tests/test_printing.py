@@ -30,7 +30,7 @@ GOLDEN: list[tuple[str, str, str, str]] = [
     ("x/3", "", "x/3", r"\frac{\mathbf{x}}{3}"),
     ("0.1*x", "", "0.1*x", r"0.1\,\mathbf{x}"),
     ("-x", "", "-x", r"-\mathbf{x}"),
-    ("1 + x", "", "1 + x", r"1 + \mathbf{x}"),
+    ("1 + x", "", "1 + x", r"\mathbf{1} + \mathbf{x}"),
     ("diag(x)", "", "diag(x)", r"\operatorname{diag}\left(\mathbf{x}\right)"),
     ("lambda*x", "", "lambda*x", r"\lambda\,\mathbf{x}"),
     ("x_1'*x_1", "", "x_1'*x_1", r"\mathbf{x}_{1}^{\top}\,\mathbf{x}_{1}"),

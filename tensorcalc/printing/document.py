@@ -19,6 +19,7 @@ from tensorcalc.printing import einsum, latex, mathml, text, unicode
 from tensorcalc.printing.index import LATEX, TEXT, IndexPrinter, IndexStyle
 from tensorcalc.printing.index_form import index_form
 from tensorcalc.printing.index_parts import PartTexts
+from tensorcalc.printing.names import vectors_known
 from tensorcalc.properties import use_properties
 from tensorcalc.recognize import Recognized, recognize
 from tensorcalc.simplify import simplify
@@ -137,7 +138,7 @@ def _document(
     source: Source,
 ) -> list[str]:
     wording = attempt(TIDYING, lambda: _wording(source, size_text(variables)), Wording())
-    with matrix.worded(wording):
+    with matrix.worded(wording), vectors_known(node):
         none: list[Definition] = []
         definitions = attempt(TIDYING, lambda: _definitions(source, variables), none)
         return _lines(node, variables, groups, layout, render, style, row, definitions)

@@ -257,17 +257,24 @@ class IndexProducts(IndexWriter):
             own = tuple([names[label] for label in part.own])
             if isinstance(part.factor, Delta):
                 parts.append(Entry((self.style.identity(self.size(part.size)), ATOM), Counts()))
-            elif part.factor is not None:
+            elif part.factor is not None and (len(own) > 1 or not own[0].isdigit()):
                 at = tuple([names[label] for label in part.labels])
                 shown: Entry = yield self.whole(part.factor, at, own, place)
                 if piece.is_row and len(own) == 1:
                     row = self.style.transpose(self.fit(shown.text, ATOM))
                     shown = replace(shown, text=(row, POSTFIX))
                 parts.append(shown)
-            else:
+            else:  # a unit vector, scaled by the entry at its place
                 counts = names_of(own)
-                text = self.unit_vector(part.size, own[0], place), SUM
-                parts.append(Entry(text, counts, frozenset(counts)))
+                unit = self.unit_vector(part.size, own[0], place)
+                shown = Entry((unit, SUM), counts, frozenset(counts))
+                if part.factor is not None and not isinstance(part.factor, Basis):
+                    at = tuple([names[label] for label in part.labels])
+                    scale: Entry = yield self.entry(part.factor, at, place)
+                    scaled = self.fit(scale.text, PRODUCT) + self.style.times + unit
+                    closed = scale.closed.union(counts)
+                    shown = Entry((scaled, SUM), scale.counts + counts, closed)
+                parts.append(shown)
         call = self.style.call(piece.function, [part.text[0] for part in parts])
         text = self.style.entry(call, self.at(heads)), ATOM
         counts = Counts(dict.fromkeys([n for part in parts for n in part.counts], 1))

@@ -157,13 +157,11 @@ LATEX = IndexStyle(
     levi_civita=lambda axes: rf"\varepsilon_{{{' '.join(axes)}}}",
     section=_latex_section,
     total=lambda names, shown: rf"\sum_{{{','.join(names)}}} {latex.summand(shown)}",
-    range_total=lambda name, low, high, shown: (
-        rf"\sum_{{{name}={low}}}^{{{high}}} \left({shown}\right)"
-    ),
+    range_total=latex.STYLE.range_total,
     reduction=latex.reduction,
     transpose=lambda shown: latex.based(shown) + r"^{\top}",
     power=latex.raised,
-    quotient=lambda top, bottom: rf"\frac{{{top}}}{{{bottom}}}",
+    quotient=latex.STYLE.quotient,
     call=_latex_call,
     unknown=_latex_unknown,
     compare=latex.COMPARE,

@@ -8,8 +8,15 @@ from fractions import Fraction
 
 from tensorcalc.functions import FUNCTIONS
 from tensorcalc.matrix_algebra import Matrix
-from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
-from tensorcalc.printing.names import LETTERS, SIZE, Derivative, derivative_of, parts_of
+from tensorcalc.printing.names import (
+    LETTERS,
+    SIZE,
+    WORDS,
+    Derivative,
+    derivative_of,
+    parts_of,
+    shape_of,
+)
 from tensorcalc.printing.render import (
     ATOM,
     PRODUCT,
@@ -35,8 +42,6 @@ CALLS = {
 SPACE = r"\,"
 RAISED = {"inv": "-1", "pinv": "+"}
 INFIX = {"kron": r"\otimes", "cross": r"\times"}
-WORDS = {*MATRIX_FUNCTIONS, *FUNCTIONS, "diag", "sum", "prod", "softmax", "vec", "adj", "matrix"}
-WORDS |= {"rows", "cols", "commutation", "mean", "vector"}
 # Greek letters that LaTeX has no command for look like Latin ones
 _CAPITALS = "Alpha Beta Epsilon Zeta Eta Iota Kappa Mu Nu Omicron Rho Tau Chi".split()
 LATIN = {"omicron": "o", **dict(zip(_CAPITALS, "ABEZHIKMNOPTX", strict=True))}
@@ -88,7 +93,7 @@ def symbol(text: str, shape: str) -> str:
     """A name: Greek letters by their command, digits as a subscript, longer names upright."""
     derivative = derivative_of(text)
     if derivative is not None:
-        return _quotient(derivative, shape)
+        return _quotient(derivative)
     if not re.fullmatch(r"\w+'*", text):  # a size such as len(x) + 1
         shown = SIZE.sub(lambda found: _size(found[1], found[2]), text).replace("*", SPACE)
         return re.sub(r"(?<![\\\w{])([A-Za-z]\w*)", lambda w: symbol(w[0], "scalar"), shown)
@@ -117,13 +122,13 @@ def _size(function: str, name: str) -> str:
     )
 
 
-def _quotient(derivative: Derivative, shape: str) -> str:
+def _quotient(derivative: Derivative) -> str:
     """A derivative as a quotient; one of a function to apply by its arguments' places."""
-    function = symbol(derivative.function, shape)
+    function = symbol(derivative.function, shape_of(derivative.function))
     if derivative.is_applied:
         return "".join(rf"\partial_{{{place}}} " for place, _ in derivative.variables) + function
     names = [
-        rf"\partial {symbol(name, 'matrix')}" + (f"^{{{power}}}" if power > 1 else "")
+        rf"\partial {symbol(name, shape_of(name))}" + (f"^{{{power}}}" if power > 1 else "")
         for name, power in derivative.variables
     ]
     order = f"^{{{derivative.order}}}" if derivative.order > 1 else ""
@@ -151,7 +156,8 @@ def _ones(entry: str, shape: str, size: str | None) -> str:
 def call(function: str, args: Sequence[str]) -> str:
     """A function applied, by the tables' templates."""
     if function in INFIX:
-        sides = [arg if is_tight(arg) else rf"\left({arg}\right)" for arg in args]
+        alone = [is_tight(arg) or outline(arg) == r"\frac" for arg in args]
+        sides = [a if b else _grouped(a) for a, b in zip(args, alone, strict=True)]
         return f" {INFIX[function]} ".join(sides)
     if function == "where":
         return _cases(*args)
@@ -160,6 +166,10 @@ def call(function: str, args: Sequence[str]) -> str:
     if function in RAISED:
         base = args[0] if is_tight(args[0]) and "^" not in outline(args[0]) else None
         return rf"{base or _grouped(args[0])}^{{{RAISED[function]}}}"
+    if function in ("vector", "matrix"):
+        return _ones(args[0], {"vector": "column"}.get(function, function), None)
+    if function == "commutation":
+        return rf"\mathbf{{K}}_{{{','.join(args)}}}"
     if function in CALLS and len(args) == 1:
         return CALLS[function].format(*args)
     stem = function.rstrip("'")
@@ -197,7 +207,7 @@ def based(text: str) -> str:
     """A text that may get a superscript: one that has a superscript already is grouped."""
     shown = outline(text)
     loose = text.startswith((r"\log", r"\frac")) or "'" in shown or "^" in shown
-    return _grouped(text) if loose else text
+    return _grouped(text) if loose or not is_tight(text) else text
 
 
 def indexed(text: str) -> str:
@@ -208,8 +218,24 @@ def indexed(text: str) -> str:
     return f"{{{text}}}" if "_" in shown else text
 
 
+def _inline(exponent: str) -> str:
+    """An exponent that is a fraction, on one line."""
+    return re.sub(
+        r"(-?)\\frac\{(\d+)\}\{(\d+)\}", r"\1\2/\3", exponent, count=exponent.count("{") == 2
+    )
+
+
+def _transposed(text: str) -> str:
+    """A transpose; functions of entries may stand before it as they are."""
+    is_log = text.startswith(r"\log\left") and outline(text) == r"\log()"
+    return (text if is_log else based(text)) + r"^{\top}"
+
+
 def raised(base: str, exponent: str) -> str:
     """A power; that of a sine stands before its argument."""
+    exponent = _inline(exponent)
+    if base.endswith("^{-1}") and exponent.isdigit() and "^" not in outline(base[:-5]):
+        return f"{base[:-5]}^{{-{exponent}}}"
     found = POWERED.fullmatch(base)
     if found and exponent.isdigit() and outline(found[2]) == "()":
         return rf"\{found[1]}^{{{exponent}}}{found[2]}"
@@ -219,8 +245,16 @@ def raised(base: str, exponent: str) -> str:
 def _power(base: str, exponent: str, entrywise: bool) -> str:
     if not entrywise:
         return raised(base, exponent)
+    exponent = _inline(exponent)
     shown = exponent if is_tight(exponent) or exponent.startswith("-") else _grouped(exponent)
     return rf"{based(base)}^{{\odot {shown}}}"
+
+
+def _divided(top: str, bottom: str) -> str:
+    """A fraction; a derivative stands behind it, not in it."""
+    if top.startswith(r"\frac{\partial") and not outline(top).removeprefix(r"\frac"):
+        return rf"\frac{{1}}{{{bottom}}}\,{top}"
+    return rf"\frac{{{top}}}{{{bottom}}}"
 
 
 COMPARE = {"lt": "<", "le": r"\le", "gt": ">", "ge": r"\ge"}
@@ -238,18 +272,19 @@ STYLE = Style(
         r"\begin{bmatrix}" + r" \\ ".join(" & ".join(row) for row in table) + r"\end{bmatrix}"
     ),
     range_total=lambda counter, low, high, body: (
-        rf"\sum_{{{counter}={low}}}^{{{high}}} \left({body}\right)"
+        rf"\sum_{{{counter}={low}}}^{{{high}}} {summand(body)}"
     ),
     entry=lambda text, subscripts: rf"{indexed(text)}_{{{' '.join(subscripts)}}}",
     hermitian=lambda text: based(text) + r"^{\mathsf{H}}",
-    transpose=lambda text: based(text) + r"^{\top}",
+    transpose=_transposed,
     power=_power,
     root=lambda text: rf"\sqrt{{{text}}}",
-    quotient=lambda top, bottom: rf"\frac{{{top}}}{{{bottom}}}",
+    quotient=_divided,
     over_is_group=True,
     hadamard=r" \odot ",
     divide_entries=r" \oslash ",
     compare=COMPARE,
     call=call,
     binding=dict.fromkeys(INFIX, PRODUCT),
+    spreads_terms=False,
 )

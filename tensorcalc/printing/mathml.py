@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.printing.index_style import IndexStyle
-from tensorcalc.printing.names import SIZE, Derivative, derivative_of, parts_of
+from tensorcalc.printing.names import SIZE, WORDS, Derivative, derivative_of, parts_of, shape_of
 from tensorcalc.printing.render import ATOM, PRODUCT, Style, Text, decimal, is_decimal, render
 
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
@@ -20,6 +20,8 @@ COMPARE = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
 RAISED = {"inv": "<mo>−</mo><mn>1</mn>", "pinv": "<mo>+</mo>"}
 INFIX = {"kron": "⊗", "cross": "×"}
 NORMS = {"norm1": "<mn>1</mn>", "norm2": "<mn>2</mn>", "normF": "<mi>F</mi>"}
+LETTERS = {"sigmoid": "σ", "digamma": "ψ"}
+INVERSE = re.compile(r"<msup>(?:<mrow>)(.*)(?:</mrow>)<mrow><mo>−</mo><mn>1</mn></mrow></msup>")
 MAX_OUTLINE = 5000  # characters of a text that is looked at; a longer one gets parentheses
 LEAF = r"<(mi|mo|mn|mtext)\b[^<>]*>[^<]*</\1>"
 PIECE = re.compile(LEAF + r"|<[^<>]*>|[^<]+")
@@ -77,7 +79,7 @@ def symbol(text: str, shape: str) -> str:
     """A name: Greek letters as such, digits at its end as a subscript, vectors bold."""
     derivative = derivative_of(text)
     if derivative is not None:
-        return _quotient(derivative, shape)
+        return _quotient(derivative)
     if not re.fullmatch(r"\w+'*", text):  # a size such as len(x) + 1
         shown = SIZE.sub(lambda found: _size(found[1], found[2]), text).replace("*", TIMES)
         return row(signed(shown))
@@ -97,16 +99,17 @@ def _size(function: str, name: str) -> str:
     return _mi(function) + operator(APPLY) + fenced(symbol(name, "matrix"))
 
 
-def _quotient(derivative: Derivative, shape: str) -> str:
+def _quotient(derivative: Derivative) -> str:
     """A derivative as a quotient; one of a function to apply by its arguments' places."""
-    function, sign = symbol(derivative.function, shape), operator("∂")
+    function = symbol(derivative.function, shape_of(derivative.function))
+    sign = operator("∂")
     if derivative.is_applied:
         places = [f"<msub>{sign}<mn>{place}</mn></msub>" for place, _ in derivative.variables]
         return row("".join(places) + function)
     below = [
         sign + (raised(shown, f"<mn>{power}</mn>") if power > 1 else shown)
         for shown, power in [
-            (symbol(name, "matrix"), power) for name, power in derivative.variables
+            (symbol(name, shape_of(name)), power) for name, power in derivative.variables
         ]
     ]
     above = f"<msup>{sign}<mn>{derivative.order}</mn></msup>" if derivative.order > 1 else sign
@@ -165,6 +168,9 @@ def based(text: str) -> str:
 
 def power(base: str, exponent: str) -> str:
     """A power; what has a superscript already is grouped."""
+    inverse = INVERSE.fullmatch(base) if outline(base) == ["msup"] else None
+    if inverse and re.fullmatch(r"(<mn>)?\d+(</mn>)?", exponent):
+        return raised(inverse[1], operator("−") + exponent)
     is_call = f"<mo>{APPLY}</mo><mrow><mo>(</mo>" in base and outline(base)[-1:] == ["mrow"]
     is_plain = is_tight(base) and outline(base) != ["msup"]
     return raised(base if is_plain and not is_call else fenced(base), exponent)
@@ -195,9 +201,20 @@ def call(function: str, args: Sequence[str]) -> str:
         return operator(INFIX[function]).join(_grouped(arg) for arg in args)
     if function == "where":
         return _cases(*args)
-    if function == "logdet":
-        return _mi("log") + operator(APPLY) + _mi("det") + operator(APPLY) + fenced(args[0])
-    return symbol(function, "scalar") + operator(APPLY) + fenced(operator(",").join(args))
+    if function in ("vector", "matrix"):
+        return _ones(args[0], {"vector": "column"}.get(function, function), None)
+    if function == "commutation":
+        below = operator(",").join(args)
+        return f'<msub><mi mathvariant="bold">K</mi>{row(below)}</msub>'
+    if function in ("logdet", "lgamma"):
+        inner = _mi("det") + operator(APPLY) if function == "logdet" else _mi("Γ")
+        return _mi("log") + operator(APPLY) + inner + fenced(args[0])
+    if function == "polygamma":
+        return raised(_mi("ψ"), fenced(args[0])) + operator(APPLY) + fenced(args[1])
+    shown = (
+        _mi(LETTERS.get(function, function)) if function in WORDS else symbol(function, "scalar")
+    )
+    return shown + operator(APPLY) + fenced(operator(",").join(args))
 
 
 def _cases(condition: str, then: str, other: str) -> str:
@@ -280,7 +297,7 @@ STYLE = Style(
     ones=_ones,
     rows=rows,
     range_total=lambda counter, low, high, body: total(
-        symbol(counter, "scalar") + operator("=") + low, high, fenced(body)
+        symbol(counter, "scalar") + operator("=") + low, high, _summand(body)
     ),
     hermitian=lambda text: power(text, "<mi>H</mi>"),
     entry=lambda text, subscripts: subscripted(text, subscripts),
@@ -296,6 +313,7 @@ STYLE = Style(
     compare={name: operator(sign) for name, sign in COMPARE.items()},
     call=call,
     binding=dict.fromkeys(INFIX, PRODUCT),
+    spreads_terms=False,
 )
 INDEX = IndexStyle(
     is_read_back=False,

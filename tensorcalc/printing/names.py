@@ -6,13 +6,44 @@ Used by the notations that are looked at: LaTeX, MathML, unicode.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import combinations
 
+from tensorcalc.functions import FUNCTIONS
+from tensorcalc.ir import Node, Unknown, Variable
+from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.parse import GREEK
+from tensorcalc.traverse import postorder
 
 LETTERS = {name: letter for letter, name in GREEK.items() if letter != "ς"}
+# functions of the language: all others are unknown ones, with names like those of variables
+WORDS = {*MATRIX_FUNCTIONS, *FUNCTIONS, "diag", "sum", "prod", "softmax", "vec", "adj", "matrix"}
+WORDS |= {"rows", "cols", "len", "commutation", "mean", "vector", "max", "min", "logsumexp"}
 SIZE = re.compile(r"(len|rows|cols)\((\w+)\)")
+_vectors: ContextVar[frozenset[str]] = ContextVar("vectors", default=frozenset())
+
+
+@contextmanager
+def vectors_known(root: Node) -> Iterator[None]:
+    """Within, `shape_of` knows which names of derivatives in `root` are those of vectors."""
+    found: dict[str, int] = {}
+    for node in postorder([root]):
+        if isinstance(node, Unknown) and node.derivatives:
+            found[node.name] = node.result
+            found |= {o.name: o.rank for o in node.operands if isinstance(o, Variable)}
+    token = _vectors.set(frozenset(name for name, rank in found.items() if rank == 1))
+    try:
+        yield
+    finally:
+        _vectors.reset(token)
+
+
+def shape_of(name: str) -> str:
+    """The shape, as far as a derivative's looks depend on it, of a name within it."""
+    return "column" if name in _vectors.get() else "matrix"
 
 
 @dataclass(frozen=True, slots=True)

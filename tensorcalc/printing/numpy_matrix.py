@@ -214,16 +214,18 @@ class _Writer:
 
     def scaled(self, coefficient: Fraction, x: Code) -> Code:
         """A positive number times an expression."""
-        above, below = coefficient.numerator, coefficient.denominator
-        is_small = below < 2**53
-        if above != 1 or not is_small:
-            first = self.number(Fraction(above) if is_small else coefficient)
+        above, below = self.sides(coefficient)
+        for first in above:
             x = first if x.word == "1" else self.codes.times(first, x)
-        return (
-            self.codes.times(x, self.number(Fraction(below)), " / ")
-            if is_small and below > 1
-            else x
-        )
+        return self.divided(x, below)
+
+    def sides(self, coefficient: Fraction) -> tuple[list[Code], list[Code]]:
+        """What of a positive number stands above and below the line."""
+        above, below = coefficient.numerator, coefficient.denominator
+        if below >= 2**53:
+            return [self.number(coefficient)], []
+        shown = [[self.number(Fraction(part))] if part != 1 else [] for part in (above, below)]
+        return shown[0], shown[1]
 
     def product(self, place: Place) -> Steps[Code]:
         codes = self.codes
@@ -235,11 +237,11 @@ class _Writer:
             yield self.sided(scalar, above, below)
         if chain:
             above += yield self.chain(chain)
+        first, last = self.sides(abs(coefficient))
         total: Code | None = None
-        for factor in above:
+        for factor in [*first, *above]:
             total = factor if total is None else codes.times(total, factor)
-        total = self.scaled(abs(coefficient), total or codes.word("1"))
-        total = self.divided(total, below)
+        total = self.divided(total or codes.word("1"), [*last, *below])
         return codes.negative(total) if coefficient < 0 else total
 
     def divided(self, x: Code, below: Sequence[Code]) -> Code:

@@ -49,7 +49,6 @@ class Style:
     compare: dict[str, str]
     call: Callable[[str, Sequence[str]], str]
     binding: Mapping[str, int] = field(default_factory=dict)  # of calls that brackets do not end
-    total_binds: int = 5  # of a sum over integers: ATOM where brackets end it
     spreads_terms: bool = True  # whether a scalar may be a term of a sum of matrices
 
 
@@ -97,7 +96,7 @@ class _Renderer:
                     shown = yield self.text(arg)
                     texts.append(shown[0])
                 body, low, high = texts
-                return style.range_total(str(x.data), low, high, body), style.total_binds
+                return style.range_total(str(x.data), low, high, body), ATOM
             case "matrixpower":
                 base = yield self.text(x.args[0])
                 exponent = yield self.text(x.args[1])
@@ -201,7 +200,7 @@ class _Renderer:
         bottom_text = self.joined(below, whole=alone)
         if self.style.over_is_group:
             return self.style.quotient(top[0], bottom_text[0]), PRODUCT
-        bottom_shown = self.fit(bottom_text, NEGATION)
+        bottom_shown = self.fit(bottom_text, POSTFIX)  # also du/dx, for the reader
         return self.style.quotient(self.fit(top, PRODUCT), bottom_shown), PRODUCT
 
     def sided(
@@ -269,7 +268,7 @@ class _Renderer:
         text = self.style.hadamard.join(self.fit(t, NEGATION) for t in above)
         text = text or self.style.number(Fraction(1))[0]
         for divisor in below:
-            text += self.style.divide_entries + self.fit(divisor, NEGATION)
+            text += self.style.divide_entries + self.fit(divisor, POSTFIX)
         return text, PRODUCT
 
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.printing.index_style import IndexStyle
-from tensorcalc.printing.names import SIZE, Derivative, derivative_of, parts_of
+from tensorcalc.printing.names import SIZE, WORDS, Derivative, derivative_of, parts_of
 from tensorcalc.printing.render import ATOM, PRODUCT, Style, Text, decimal, is_decimal, render
 
 _RAISED = dict(
@@ -146,18 +146,32 @@ def call(function: str, args: Sequence[str]) -> str:
         return based(args[0]) + RAISED[function]
     if function == "where" and tuple(args[1:]) == ("1", "0"):
         return f"𝟙[{args[0]}]"
+    if function in ("vector", "matrix"):
+        return _ones(args[0], {"vector": "column"}.get(function, function), None)
+    if function == "commutation":
+        return f"𝐊[{', '.join(args)}]"
+    if function == "polygamma":
+        return f"{power('ψ', f'({args[0]})')}({args[1]})"
     if function in FENCED and len(args) == 1:
         left, right = FENCED[function]
         return left + args[0] + right
-    shown = symbol(function, "scalar") if re.search(r"['/]", function) else function
+    shown = function if function in WORDS else symbol(function, "scalar")
     return f"{shown}({', '.join(args)})"
 
 
 def power(base: str, exponent: str) -> str:
     """A power, small where the exponent has small signs."""
     small = _small(exponent, _RAISED)
-    shown = small or "^" + (exponent if re.fullmatch(r"\w+", exponent) else f"({exponent})")
+    is_tight_already = re.fullmatch(r"\w+", exponent) or outline(exponent) == "()"
+    shown = small or "^" + (exponent if is_tight_already else f"({exponent})")
+    if base.endswith(RAISED["inv"]) and exponent.isdigit() and small:
+        return base[:-1] + small
     return based(base) + shown
+
+
+def _divided(top: str, bottom: str) -> str:
+    is_derivative = re.fullmatch(r"∂[^\s·]*/∂\w+", top)
+    return f"({top})/{bottom}" if is_derivative else f"{top}/{bottom}"
 
 
 def _entrywise(base: str, exponent: str, entrywise: bool) -> str:
@@ -191,7 +205,7 @@ def _below(sign: str, names: str) -> str:
 def _range_total(counter: str, low: str, high: str, body: str) -> str:
     below, above = _small(f"{counter}={low}", _LOWERED), _small(high, _RAISED)
     sign = f"∑{below}{above}" if below and above else f"∑[{counter}={low}..{high}]"
-    return f"{sign} ({body})"
+    return f"{sign} {_summand(body)}"
 
 
 def _summand(text: str) -> str:
@@ -234,13 +248,14 @@ STYLE = Style(
     transpose=lambda text: based(text) + "ᵀ",
     power=_entrywise,
     root=lambda text: call("sqrt", [text]),
-    quotient=lambda top, bottom: f"{top}/{bottom}",
+    quotient=_divided,
     over_is_group=False,
     hadamard=" ⊙ ",
     divide_entries=" ⊘ ",
     compare=COMPARE,
     call=call,
     binding=dict.fromkeys(INFIX, PRODUCT),
+    spreads_terms=False,
 )
 INDEX = IndexStyle(
     is_read_back=False,
@@ -261,7 +276,7 @@ INDEX = IndexStyle(
     reduction=_reduction,
     transpose=lambda shown: based(shown) + "ᵀ",
     power=power,
-    quotient=lambda top, bottom: f"{top}/{bottom if is_tight(bottom) else f'({bottom})'}",
+    quotient=lambda top, bottom: _divided(top, bottom if is_tight(bottom) else f"({bottom})"),
     call=lambda function, args: (
         f"({call(function, args)})" if function in INFIX else call(function, args)
     ),
