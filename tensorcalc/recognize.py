@@ -39,14 +39,12 @@ from tensorcalc.ir import (
 from tensorcalc.layout import is_transposed
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
-from tensorcalc.simplify import simplify
 from tensorcalc.stable import softmax_of
 from tensorcalc.traverse import postorder, users, variables
 from tensorcalc.views import untransposed
 
 ONE = Fraction(1)
 ALONG_AXES = ("logsumexp",)  # `max(X, 2)` could be read as the larger of X and 2
-MAX_MULTIPLIED = 16  # terms of a product of sums that is multiplied out
 COUNTERS = "rstuvpqijkl"
 Pair = tuple[int, int]  # two labels, the smaller first
 SizeText = Callable[[Dim], str | None]
@@ -177,9 +175,7 @@ class _Forms:
                     return form
         operands = [self.found[operand] for operand in node.operands]
         if isinstance(node, Einsum):
-            form = _Graph(node, operands, self.size_text).recognize()
-            multiplied = _multiplied_out(node) if form is None else None
-            return form if multiplied is None else self.form_of(multiplied)
+            return _Graph(node, operands, self.size_text).recognize()
         forms = [form for form in operands if form is not None]
         if len(forms) < len(operands):
             return None
@@ -273,28 +269,6 @@ class _Forms:
             return None
         extra = [m.number(Fraction(axis + 1))] if node.rank == 2 else []
         return m.call("softmax", [form, *extra], _shape(node))
-
-
-def _multiplied_out(node: Einsum) -> Node | None:
-    """A product with its sums of more than two axes multiplied out; None if there is none.
-
-    ``sum[k]((X[i,k] - X[j,k])^2)`` has a matrix form only then.
-    """
-    places = [k for k, o in enumerate(node.operands) if o.rank > 2 and isinstance(o, Add)]
-    count = 1
-    for k in places:
-        count *= len(node.operands[k].operands)
-    if not places or count > MAX_MULTIPLIED:
-        return None
-    total: list[canonical.Term] = []
-    for terms in product(*[canonical.terms_of(node.operands[k]) for k in places]):
-        factors = list(zip(node.operands, node.labels, strict=True))
-        coefficient = ONE
-        for k, (own, term) in zip(places, terms, strict=True):
-            coefficient *= own
-            factors[k] = (term, node.labels[k])
-        total.append((coefficient, canonical.einsum(node.rank, node.sizes, factors)))
-    return simplify([canonical.add(node.dims, total)])[0]
 
 
 def unknown_text(node: Unknown) -> tuple[str, bool]:
