@@ -95,8 +95,9 @@ def _with(
     fold = _Fold(definition)
     made = [replace(line, form=fold(line.form)) for line in lines]
     form = definition.form
-    for line in lines:
-        form = _Fold(line)(form)
+    for line, new in zip(lines, made, strict=True):
+        if new.form == line.form:  # else the two would name each other: K and K'
+            form = _Fold(line)(form)
     return [*made, replace(definition, form=form)], fold(result)
 
 

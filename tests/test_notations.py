@@ -104,6 +104,7 @@ def value_of_code(expression: tc.Expr, problem: Problem) -> Any:
 
 def stand_in(name: str, expression: tc.Expr, problem: Problem) -> Any:
     """A wave for an argument such as ``dg`` or ``du_dx``, or the number of a size."""
+    name = name.rstrip("_")  # f is the function's own name
     for node in postorder([expression.node]):
         if not isinstance(node, Unknown):
             continue
@@ -401,6 +402,14 @@ def test_helper_lines() -> None:
     table = ElementTree.fromstring(expression.to_mathml())  # noqa: S314
     names = [element.tag.rpartition("}")[2] for element in table.iter()]
     assert names.count("mtr") == 2
+
+
+def test_helper_lines_do_not_name_each_other() -> None:
+    """A matrix and its transpose, each found to be the other, end in one line."""
+    text = "A : matrix(n, n); B : matrix(m, n); mean[i,j]((B*pinv([x, A])')[i,j])"
+    *lines, result = str(tc.diff(text, "x")).split("\n")
+    names = [line.partition(" = ")[0] for line in lines]
+    assert result and len(names) == len(set(names))
 
 
 def test_mathml_of_index_notation() -> None:
