@@ -110,6 +110,8 @@ def _in_order(lines: list[Definition]) -> list[Definition]:
             line for line in waiting.values()
             if not (_words(line.form) & waiting.keys()) - {line.name}
         ]  # fmt: skip
+        if not ready:
+            raise RuntimeError("definitions name each other")
         done += ready
         for line in ready:
             del waiting[line.name]

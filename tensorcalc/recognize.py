@@ -39,6 +39,7 @@ from tensorcalc.ir import (
 from tensorcalc.layout import is_transposed
 from tensorcalc.matrix_algebra import Matrix
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
+from tensorcalc.matrix_sizes import say_sizes
 from tensorcalc.stable import softmax_of
 from tensorcalc.traverse import postorder, users, variables
 from tensorcalc.views import untransposed
@@ -201,21 +202,16 @@ class _Forms:
         text = self.size_text(dim)
         return None if text is None else m.name(text, "scalar")
 
-    def sized(self, form: Matrix, node: Node) -> Matrix | None:
-        """A constant as the argument of a function, which does not tell its size, with the size."""
-        if form.op != "spread":
+    def sized(self, form: Matrix, node: Node) -> Matrix:
+        """The argument of a function, which does not tell its size, with that of constants."""
+        named = any(variable.rank for variable in variables(node).values())
+        if named and form.op != "spread":
             return form
-        texts = [self.size_text(dim) for dim in node.dims]
-        if None in texts:
-            return None
-        return Matrix(form.op, form.shape, form.args, ", ".join(map(str, texts)), cost=2)
+        return say_sizes(form, node.dims, {}, self.size_text)
 
     def matrix_function(self, node: MatrixFunction, forms: list[Matrix]) -> Matrix | None:
         operand = node.operands[0]
-        first = self.sized(forms[0], operand)
-        if first is None:
-            return None
-        forms = [first, *forms[1:]]
+        forms = [self.sized(forms[0], operand), *forms[1:]]
         batch = operand.rank - MATRIX_FUNCTIONS[node.function].rank
         if node.order:
             return None
