@@ -52,6 +52,8 @@ def grid(
             entry = m.sum_(known) if known else _zeros(row[1], column[1], size_text)
             if entry is None:
                 return None
+            if entry.op == "eye":  # the blocks beside it need not tell its size
+                entry = m.eye(size_text(row[1]))
             table[-1].append(entry)
     return m.rows(table, tuple([size for _, size in (*rows, *columns)]))
 
