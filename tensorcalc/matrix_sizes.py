@@ -203,10 +203,9 @@ def _rebuilt(
         wanted = place.shape[:1] if x.shape in ("column", "eye") or x.op == "eye" else place.shape
         wanted = place.shape[1:] if x.shape == "row" else wanted
         if x.data is None and any(name not in inferred for dim in wanted for name in dim.names):
-            texts = [size_text(shapes.resolve(dim)) for dim in wanted]
-            if all(text is not None for text in texts) and not any(
-                _is_open(shapes.resolve(dim)) for dim in wanted
-            ):
+            told = [shapes.resolve(dim) for dim in wanted]
+            texts = [None if _is_open(dim) else size_text(dim) for dim in told]
+            if all(text is not None for text in texts):
                 args: list[Matrix] = []
                 for part in place.parts:
                     args.append((yield _rebuilt(part, shapes, inferred, size_text)))

@@ -486,6 +486,15 @@ def test_a_size_that_nothing_tells_is_an_argument() -> None:
     )
 
 
+def test_sizes_that_stand_in_the_text_and_sizes_that_do_not() -> None:
+    """The size of a vector of equal entries is said, that of a unit matrix beside it is not."""
+    scope: dict[str, Any] = {}
+    expression = tc.parse("A : diagonal(4); norm2(logdet(vector(3, 3)[i]*A + 8*eye(4)) -> [i])")
+    exec(expression.to_code(), scope)  # noqa: S102
+    A = np.diag([0.5, 1.0, 1.5, 2.0])
+    assert np.isclose(scope["f"](A), np.sqrt(3) * np.log(3 * np.diag(A) + 8).sum())
+
+
 def test_unknown_functions_of_rows() -> None:
     """A function of vectors that is applied to each row of a matrix."""
     expression = tc.parse(
