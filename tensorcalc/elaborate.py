@@ -195,6 +195,7 @@ class _Elaborator:
         self.unknowns = self.scope.unknowns
         self.counted: dict[str, Counted] = {}  # the integers that sums count with
         self.counters = 0
+        self.around: list[tuple[Syntax, Syntax]] = []  # products, and the factor that is read
 
     # ── statements ───────────────────────────────────────────────────────────────────────────
 
@@ -279,6 +280,8 @@ class _Elaborator:
                 for sign, child in zip(syntax.words, syntax.children, strict=True):
                     term = yield self.value(child, bound)
                     terms.append((Fraction(1 if sign == "+" else -1), term))
+                if len({frozenset(term.indices) - bound for _, term in terms}) > 1:
+                    bound |= self.indices_around()
                 total = v.add(terms, self.shapes, bound, syntax.span)
                 self.scope.note_sum(total.node)
                 return total
@@ -391,14 +394,38 @@ class _Elaborator:
                     value = replace(value, node=canonical.scale(sign, value.node))
                     factors.append(Factor(operator, value))
                     continue
+            self.around.append((product, child))
             if operator in ("/", "./"):  # the reciprocal of a product is a place of its own
                 value = yield self.value(child, bound)
                 if canonical.is_zero(value.node):
                     raise DomainError("division by zero", child.span)
             else:
                 value = yield self.open(child, bound)
+            self.around.pop()
             factors.append(Factor(operator, value))
         return factors
+
+    def indices_around(self) -> frozenset[str]:
+        """The free indices of the other factors of all products around: these sum or keep them."""
+        others = [
+            (factor, frozenset[str]())
+            for product, child in self.around
+            for factor in product.children
+            if factor is not child
+        ]
+        found: set[str] = set()
+        while others:
+            syntax, inside = others.pop()
+            match syntax.kind:
+                case "arrow" | "range_call":
+                    inside |= {*syntax.words}
+                case "indexed_call":
+                    inside |= {*syntax.words[1:]}
+                case "subscript":
+                    names = [part.words[0] for part in syntax.children[1:] if part.kind == "name"]
+                    found |= {*names} - inside
+            others += [(part, inside) for part in syntax.children]
+        return frozenset(found)
 
     def derivative(
         self,

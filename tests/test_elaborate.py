@@ -149,6 +149,7 @@ SCOPES: list[tuple[str, Any]] = [
     ("x[i] + y[j] -> [i,j]", x[:, None] + y),
     ("sum[i,j](x[i] + y[j])", 3 * x.sum() + 3 * y.sum()),
     ("sum[i](x[i] + 1)", (x + 1).sum()),
+    ("x[i]*exp(x[i] - y[j])*y[j]", x @ np.exp(np.subtract.outer(x, y)) @ y),
     # axes in order of first appearance
     ("A[j,i]", A),
     ("x[j]*y[i]", np.outer(x, y)),
