@@ -39,7 +39,7 @@ OUTPUTS: dict[str, Node] = {
 KEYWORDS = set("def for in if else return".split())
 FUNCTIONS = set(
     "kernel number double range empty zeros shape gemv gemm syrk accumulate tanh exp polygamma "
-    "maximum norm".split()
+    "maximum norm wide natural known".split()
 )
 
 
@@ -49,7 +49,7 @@ def test_only_allowed_names() -> None:
         text = source(plan(OUTPUTS, SIZES), dtype).body
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.NAME and token.string not in KEYWORDS | FUNCTIONS:
-                assert re.fullmatch(r"[aoticnv]\d+", token.string), token.string
+                assert re.fullmatch(r"[acinotv]\d+", token.string), token.string
             assert token.type not in (tokenize.STRING, tokenize.COMMENT)
 
 

@@ -16,8 +16,8 @@ from tensorcalc.errors import LimitError
 from tensorcalc.functions import FUNCTIONS
 from tensorcalc.interpret import evaluate
 from tensorcalc.ir import Basis, Delta, Node, Variable
-from tensorcalc.plan import classify, plan
-from tensorcalc.plan.program import Nest
+from tensorcalc.plan import classify, plan, slices, tasks
+from tensorcalc.plan.program import Nest, Pass, Program, flat
 from tensorcalc.plan.turn import turn
 from tensorcalc.traverse import variables
 
@@ -201,7 +201,8 @@ def compare(
     sizes: Mapping[str, int],
     run_source: Callable[..., list[Any]],
     seed: int,
-) -> None:
+    budget: int | None = None,
+) -> Program:
     """The program run as Python agrees with the interpreter."""
     draw = np.random.default_rng(seed)
     declared = {
@@ -212,12 +213,13 @@ def compare(
         name: draw.normal(size=[dim.value(sizes) for dim in v.dims]) / 2
         for name, v in declared.items()
     }
-    program = plan(outputs, sizes, declared)
+    program = plan(outputs, sizes, declared, budget=budget)
     expected = evaluate(list(outputs.values()), values, sizes, np.dtype(float))
     for found, wanted in zip(run_source(program, values), expected, strict=True):
         assert np.shape(found) == wanted.shape
         scale = np.max(np.abs(wanted), initial=1, where=np.isfinite(wanted))
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9 * scale)
+    return program
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -234,6 +236,34 @@ def test_random_programs(
         for k in range(rng.randrange(1, 4))
     }
     compare(outputs, {name: rng.choice([2, 3, 4]) for name in "mnp"}, run_source, seed)
+
+
+@pytest.mark.parametrize("seeds", [range(start, start + 20) for start in range(0, 200, 20)])
+@pytest.mark.parametrize("threshold", [1, 1000])
+def test_random_programs_in_slices(
+    seeds: range,
+    threshold: int,
+    run_source: Callable[..., list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same with passes wherever they save a byte, and short loops written out."""
+    monkeypatch.setattr(classify, "MIN_GEMV", threshold)
+    monkeypatch.setattr(classify, "MIN_GEMM", threshold)
+    monkeypatch.setattr(slices, "MIN_SAVED", 0)
+    monkeypatch.setattr(slices, "MIN_SHARE", 0)
+    monkeypatch.setattr(slices, "STEP_BYTES", 0)
+    monkeypatch.setattr(tasks, "MIN_LOOPED", 2)
+    passes = 0
+    for seed in seeds:
+        rng = random.Random(seed)
+        outputs = {
+            f"o{k}": expression(rng, tuple([rng.choice(DIMS) for _ in range(rng.randrange(3))]), 4)
+            for k in range(rng.randrange(1, 4))
+        }
+        sizes = {name: rng.choice([2, 3, 5, 6]) for name in "mnp"}
+        program = compare(outputs, sizes, run_source, seed, rng.choice([60, 300]))
+        passes += sum(isinstance(step, Pass) for step in flat(program.steps))
+    assert passes > 2
 
 
 def test_deep_and_wide(run_source: Callable[..., list[Any]]) -> None:

@@ -16,7 +16,7 @@ from tensorcalc.dims import Dims
 from tensorcalc.emit.cache import helpers_digest
 from tensorcalc.emit.source import Source
 
-ORDER = ("math", "elementwise", "blas", "linalg")
+ORDER = ("math", "hints", "elementwise", "blas", "linalg")
 
 
 def kernel_module(source: Source) -> str:

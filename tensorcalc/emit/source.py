@@ -26,14 +26,16 @@ from tensorcalc.plan.program import (
     Load,
     Loop,
     Nest,
+    Pass,
     Program,
     Statement,
     Step,
     Store,
     View,
+    flat,
 )
 
-PROGRAM_NAMES = re.compile(r"[aoticnv]\d+")
+PROGRAM_NAMES = re.compile(r"[acinotv]\d+")
 BLAS = {"GEMV": "gemv", "GEMM": "gemm", "SYRK": "syrk"}
 INDENT = "    "
 
@@ -68,7 +70,10 @@ def allowed_names() -> frozenset[str]:
     """Every name that may stand in a kernel beside the program's own."""
     tables = (ELEMENTWISE, JOIN, MATH, LINALG, BLAS)
     functions = {name for table in tables for name in table.values()}
-    return frozenset(functions | set("number double empty zeros full range abs kernel".split()))
+    return frozenset(
+        functions
+        | set("number double empty zeros full range abs kernel natural wide known".split())
+    )
 
 
 def check(text: str) -> None:
@@ -100,13 +105,30 @@ class _Writer:
         names = ", ".join(buffer.name for buffer in (*program.arguments, *self.passed))
         lines = [f"def kernel({names}):"]
         body: list[str] = [self.extent(extent) for extent in program.extents]
+        body += self.known()
         buffers = [*program.temporaries, *program.results]
         body += [self.allocation(b) for b in buffers if b.memory is None and b not in self.passed]
         body += [f"{b.name} = {b.memory}" for b in buffers if b.memory is not None]
+        if any(isinstance(step, Nest) for step in flat(program.steps)):
+            self.uses.add(("hints", "wide"))
+            body.append("wide()")
         for step in program.steps:
             body += self.step(step)
         body.append(f"return ({', '.join(b.name for b in program.results)},)")
         return lines + [INDENT + line for line in body if line]
+
+    def known(self) -> list[str]:
+        """What LLVM may know of the strides of arguments."""
+        fixed = self.program.fixed
+        lines = [
+            f"known({buffer.name}.shape[{axis}], {fixed[extent]})"
+            for buffer in self.program.arguments
+            for axis, extent in enumerate(buffer.extents)
+            if axis and extent in fixed
+        ]
+        if lines:
+            self.uses.add(("hints", "known"))
+        return lines
 
     def extent(self, extent: Extent) -> str:
         """How a size is found."""
@@ -137,7 +159,23 @@ class _Writer:
                 return self.around(step.loops, [self.blas(step)])
             case Call():
                 return self.around(step.loops, [self.call(step)])
+            case Pass():
+                return self.blocks(step)
         raise AssertionError("a step on the host is no part of a kernel")
+
+    def blocks(self, step: Pass) -> list[str]:
+        """The loop over the blocks of an index; that their bounds are positive, LLVM cannot see."""
+        self.uses.add(("hints", "natural"))
+        low, high, count, block = step.low, step.high, step.count, step.block
+        lines = [
+            f"{low} = natural({low})",
+            f"{high} = {low} + {block} if {low} + {block} < {step.extent} else {step.extent}",
+            f"{count} = {high} - {low}",
+        ]
+        for inner in step.steps:
+            lines += self.step(inner)
+        head = f"for {low} in range(0, {step.extent}, {block}):"
+        return [head, *[INDENT + line for line in lines]]
 
     def around(self, loops: Sequence[tuple[str, str]], lines: Iterable[str]) -> list[str]:
         """Lines inside loops."""
@@ -257,9 +295,8 @@ class _Writer:
         """A call of `kernels/linalg.py`."""
         function = LINALG[step.kind]
         self.uses.add(("linalg", function))
-        index = tuple([i for i, _ in step.loops])
-        given = ", ".join([self.access(buffer, index) for buffer in step.sources])
-        target = self.access(step.target, index)
+        given = ", ".join([self.access(*place) for place in step.sources])
+        target = self.access(*step.target)
         if step.scalar:
             return f"{target} = {self.converted(f'{function}({given})')}"
         return f"{function}({given}, {target})"

@@ -1,9 +1,9 @@
 """IR and the number of every size in, a loop program out: order, classes, fusion, memory.
 
 `host.py` puts aside what has no compiled form, `softmax.py` writes out `logsumexp`, `contract.py`
-orders contractions, `classify.py` names their class, `schedule.py` decides what is stored and
-fused, `nest.py` writes the loops, `memory.py` lets buffers share memory, `program.py` is the
-result.
+orders contractions, `classify.py` names their class, `tasks.py` says what loops compute a stored
+node, `slices.py` splits indices into blocks, `schedule.py` decides what is stored and fused,
+`nest.py` writes the loops, `memory.py` lets buffers share memory, `program.py` is the result.
 """
 
 from __future__ import annotations
@@ -13,28 +13,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
-from tensorcalc.dims import Dim, Dims
+from tensorcalc.dims import Dim
 from tensorcalc.errors import LimitError
 from tensorcalc.ir import Einsum, MatrixFunction, Node, Unknown, Variable
 from tensorcalc.plan.contract import split
 from tensorcalc.plan.host import Hosted, replace_hosted
 from tensorcalc.plan.memory import share
-from tensorcalc.plan.nest import Names, nest
+from tensorcalc.plan.nest import Bounds, Names, nest
 from tensorcalc.plan.program import (
     Blas,
     Buffer,
     Call,
+    Compute,
     Extent,
     Host,
+    Index,
+    Loop,
     Nest,
+    Pass,
     Program,
     ProgramTooLongError,
+    Statement,
     Step,
+    Store,
     View,
+    flat,
     statements,
 )
-from tensorcalc.plan.schedule import Cluster, Schedule, Task, schedule
+from tensorcalc.plan.schedule import Blocks, Cluster, Group, Schedule, schedule
 from tensorcalc.plan.softmax import replace_logsumexp
+from tensorcalc.plan.tasks import Slice, Task
 from tensorcalc.traverse import variables
 
 MEMORY_SHARE = 0.8  # of the machine's memory that intermediates and results may take
@@ -47,14 +55,16 @@ def plan(
     sizes: Mapping[str, int],
     declared: Mapping[str, Variable] | None = None,
     item: int = 8,
+    budget: int | None = None,
 ) -> Program:
     """The program that computes `outputs`.
 
-    `declared` are further variables whose shapes may tell sizes; `item` is the bytes of a number.
+    `declared` are further variables whose shapes may tell sizes; `item` is the bytes of a number,
+    `budget` the bytes that a block of a split index may take (half of the cache if None).
     """
     known, hosted = replace_hosted(list(outputs.values()))
     roots = [_computed(node) for node in split(replace_logsumexp(known, item), sizes)]
-    order = schedule(roots, sizes)
+    order = schedule(roots, sizes, item, budget)
     return _Planner(roots, sizes, declared or {}, item, hosted).program(order)
 
 
@@ -81,7 +91,10 @@ class _Planner:
         self.arguments: dict[str, Buffer] = {}
         self.extents: dict[Dim, Extent] = {}
         self.buffers: dict[Node, str] = {}
-        self.names = Names(self.buffer, self.extent, item)
+        self.bounds: dict[Slice, Bounds] = {}
+        self.blocks: list[Extent] = []
+        self.cuts: dict[Node, dict[int, Slice]] = {}
+        self.names = Names(self.buffer, self.extent, self.bounds_of, item)
 
     def program(self, order: Schedule) -> Program:
         """The program of a schedule."""
@@ -92,13 +105,10 @@ class _Planner:
         temporaries = [n for n in kept if n not in self.buffers]
         for k, node in enumerate(temporaries):
             self.buffers[node] = f"t{k}"
-        steps: list[Step] = []
-        starts: dict[Node, float] = {}
-        for cluster in order.clusters:
-            step, start = self.step(cluster, order)
-            steps.append(step)
-            starts |= start
-        count = sum(1 for step in steps if isinstance(step, Nest) for _ in statements(step.body))
+        self.cuts = order.cuts
+        steps, starts = self.steps(order.groups, order)
+        nests = [step for step in flat(steps) if isinstance(step, Nest)]
+        count = sum(1 for step in nests for _ in statements(step.body))
         if count > MAX_STATEMENTS:
             raise ProgramTooLongError(
                 f"the kernel would have {count} statements, limit {MAX_STATEMENTS}"
@@ -111,26 +121,107 @@ class _Planner:
         self.check_memory([n for n, b in zip(nodes, made, strict=True) if b.memory is None])
         return Program(
             tuple(self.arguments.values()),
-            tuple(self.extents.values()),
+            (*self.extents.values(), *self.blocks),
             tuple(made[: len(temporaries)]),
             tuple(made[len(temporaries) :]),
             tuple([self.buffers[n] for n in self.roots]),
             tuple(steps),
             self.hosted.data,
+            self.fixed(order),
         )
+
+    def fixed(self, order: Schedule) -> dict[str, int]:
+        """The extents of loops that are written out."""
+        dims = {dim for task in order.stored.values() for dim in task.written_out}
+        return {self.extents[d].name: d.value(self.sizes) for d in self.extents if d in dims}
 
     def declare(self, node: Node, start: float | None) -> Buffer:
         """The buffer of a stored node."""
-        extents = tuple([self.extent(dim) for dim in node.dims])
-        return Buffer(self.buffers[node], extents, None, start)
+        return Buffer(self.buffers[node], self.axes(node), None, start)
+
+    def axes(self, node: Node) -> tuple[str, ...]:
+        """The extents of a node's buffer, which may hold a block only."""
+        cuts = self.cuts.get(node, {})
+        return tuple(
+            [
+                self.bounds_of(cuts[axis]).block if axis in cuts else self.extent(dim)
+                for axis, dim in enumerate(node.dims)
+            ]
+        )
+
+    def bounds_of(self, cut: Slice) -> Bounds:
+        """The names of a slice's bounds, entered if they are new."""
+        found = self.bounds.get(cut)
+        if found is None:
+            k = 3 * len(self.bounds)
+            self.extent(cut.dim)
+            block = f"n{1000 + len(self.blocks)}"
+            self.blocks.append(Extent(block, (cut.block,)))
+            found = self.bounds[cut] = Bounds(f"c{k}", f"c{k + 1}", f"c{k + 2}", block)
+        return found
 
     def sized(self, buffer: Buffer, node: Node) -> Buffer:
         """The buffer, with its shape if the caller is to allocate it."""
-        if isinstance(node, Unknown):  # allocated by the host
+        if isinstance(node, Unknown) or node in self.cuts:  # allocated by the host, or small
             return buffer
         if buffer.memory is not None or self.item * self.elements(node) < LARGE:
             return buffer
         return replace(buffer, shape=tuple([dim.value(self.sizes) for dim in node.dims]))
+
+    def steps(
+        self, groups: Sequence[Group], order: Schedule
+    ) -> tuple[list[Step], dict[Node, float]]:
+        """The steps of groups, and what nodes must hold first that are accumulated into."""
+        steps: list[Step] = []
+        starts: dict[Node, float] = {}
+        for group in groups:
+            made, start = (
+                self.blockwise(group, order)
+                if isinstance(group, Blocks)
+                else self.step(group, order)
+            )
+            steps.append(made)
+            starts |= start
+        return steps, starts
+
+    def blockwise(self, group: Blocks, order: Schedule) -> tuple[Pass, dict[Node, float]]:
+        """A pass over the blocks of a slice. What lives in a block is made to start in it."""
+        bounds = self.bounds_of(group.slice)
+        steps, starts = self.steps(group.groups, order)
+        local = [node for node, cuts in self.cuts.items() if group.slice in cuts.values()]
+        fills: list[Step] = [
+            self.fill(node, start) for node, start in starts.items() if node in local
+        ]
+        outside = {node: start for node, start in starts.items() if node not in local}
+        inside = (*fills, *steps)
+        outputs = dict.fromkeys(name for step in steps for name in step.outputs)
+        hidden = {self.buffers[node] for node in local if node in self.buffers}
+        made = Pass(
+            f"PASS by {group.slice.block}",
+            bounds.low,
+            bounds.high,
+            bounds.count,
+            self.extent(group.slice.dim),
+            bounds.block,
+            inside,
+            tuple(sorted(hidden)),
+            0,
+            0,
+            tuple([name for name in outputs if name not in hidden]),
+        )
+        return made, outside
+
+    def fill(self, node: Node, start: float) -> Nest:
+        """The nest that sets all of a block's buffer to one number."""
+        cuts = self.cuts[node]
+        indices = tuple([f"i{axis}" for axis in range(node.rank)])
+        body: list[Statement] = [
+            Compute("v0", "number", (start,)),
+            Store(self.buffers[node], indices, "v0"),
+        ]
+        for axis in reversed(range(node.rank)):
+            body = [Loop(indices[axis], self.names.count(node.dims[axis], cuts.get(axis)), body)]
+        return Nest("FILL", tuple(body), 0, 0, (self.buffers[node],))
 
     def step(self, cluster: Cluster, order: Schedule) -> tuple[Step, dict[Node, float]]:
         """One step of a cluster, and what nodes must hold first that are accumulated into."""
@@ -138,7 +229,7 @@ class _Planner:
             return nest(cluster, order, self.buffers, self.names, self.sizes)
         task = cluster.tasks[0]
         if isinstance(task.node, MatrixFunction):
-            return self.call(task.node), {}
+            return self.call(task), {}
         if isinstance(task.node, Unknown):
             return self.host(task.node), {}
         return self.blas(task)
@@ -206,25 +297,32 @@ class _Planner:
         dim = Dim.of(name)
         return any(dim in variable.dims for variable in self.variables.values())
 
-    def product(self, dims: Dims) -> tuple[str, ...]:
-        """The factors of a product of sizes."""
-        return tuple([self.extent(dim) for dim in dims])
-
     def blas(self, task: Task) -> tuple[Blas, dict[Node, float]]:
         """The call of a contraction's class."""
         node, chosen = task.node, task.chosen
         if not isinstance(node, Einsum):
             raise AssertionError("only contractions have a class")
         index = {label: f"i{k}" for k, label in enumerate(chosen.loops)}
-        loops = tuple([(index[a], self.extent(node.sizes[a])) for a in chosen.loops])
+        loops = tuple(
+            [(index[a], self.names.count(node.sizes[a], task.cut.get(a))) for a in chosen.loops]
+        )
         first, second = chosen.first, chosen.second
+
+        def begin(operand: Node, axis: int, label: int) -> Index:
+            """Where the view begins on an axis."""
+            if axis in self.cuts.get(operand, {}):
+                return index.get(label, 0)
+            if label in index:
+                return self.names.whole(index[label], task.cut.get(label))
+            return self.bounds_of(task.cut[label]).low if label in task.cut else 0
 
         def view(
             operand: Node, labels: tuple[int, ...], groups: tuple[tuple[int, ...], ...]
         ) -> View:
-            start = tuple([index.get(a, 0) for a in labels])
-            strides = [self.product(operand.dims[labels.index(run[-1]) + 1 :]) for run in groups]
-            return View(self.buffer(operand), start, tuple(strides))
+            start = tuple([begin(operand, axis, label) for axis, label in enumerate(labels)])
+            extents = self.axes(operand)
+            strides = tuple([extents[labels.index(run[-1]) + 1 :] for run in groups])
+            return View(self.buffer(operand), start, strides)
 
         a, la = node.operands[first], node.labels[first]
         b, lb = node.operands[second], node.labels[second]
@@ -235,12 +333,19 @@ class _Planner:
             "GEMM": ((a, la, (m, k)), (b, lb, (k, n)), (node, axes, (m, n))),
             "SYRK": ((a, la, (m, k)), (node, axes, (m, n))),
         }[chosen.kind]
-        summed_outside = any(label >= node.rank for label in chosen.loops)
+        summed_outside = any(
+            label >= node.rank for label in (*chosen.loops, *[x for x in k if x in task.cut])
+        )
         work = 2 * prod(dim.value(self.sizes) for dim in node.sizes)
         step = Blas(
             chosen.kind if not loops else f"batched {chosen.kind}",
             loops,
-            tuple([self.product(tuple([node.sizes[x] for x in run])) for run in (m, n, k)]),
+            tuple(
+                [
+                    tuple([self.names.count(node.sizes[x], task.cut.get(x)) for x in run])
+                    for run in (m, n, k)
+                ]
+            ),
             tuple([view(*v) for v in views]),
             summed_outside,
             work // 2 if chosen.kind == "SYRK" else work,
@@ -249,21 +354,33 @@ class _Planner:
         )
         return step, {node: 0.0} if summed_outside else {}
 
-    def call(self, node: MatrixFunction) -> Call:
+    def call(self, task: Task) -> Call:
         """The call of a function of whole matrices."""
         from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 
-        operand = node.operands[0]
-        entry = MATRIX_FUNCTIONS[node.function]
-        batch = operand.dims[: operand.rank - entry.rank]
-        loops = tuple([(f"i{k}", self.extent(dim)) for k, dim in enumerate(batch)])
+        node, operand = task.node, task.node.operands[0]
+        entry = MATRIX_FUNCTIONS[node.function]  # type: ignore[attr-defined]
+        loops = tuple(
+            [(f"i{k}", self.names.count(dim, cut)) for k, (dim, cut) in enumerate(task.shape)]
+        )
+
+        def place(found: Node) -> tuple[str, tuple[Index, ...]]:
+            kept = self.cuts.get(found, {})
+            numbers = range(min(len(loops), found.rank))
+            return self.buffer(found), tuple(
+                [
+                    f"i{k}" if k in kept else self.names.whole(f"i{k}", task.cut.get(k))
+                    for k in numbers
+                ]
+            )
+
         elements = self.elements(operand)
-        largest = max((d.value(self.sizes) for d in operand.dims[len(batch) :]), default=1)
+        largest = max((d.value(self.sizes) for d in operand.dims[len(loops) :]), default=1)
         return Call(
-            node.function,
+            node.function,  # type: ignore[attr-defined]
             loops,
-            tuple([self.buffer(given) for given in node.operands]),
-            self.buffer(node),
+            tuple([place(given) for given in node.operands]),
+            place(node),
             entry.result == 0,
             2 * elements * (largest if entry.rank == 2 else 1),
             self.item * (elements + self.elements(node)),
@@ -283,10 +400,18 @@ class _Planner:
         """The number of entries of a node."""
         return prod(dim.value(self.sizes) for dim in node.dims)
 
+    def kept(self, node: Node) -> int:
+        """The number of entries of a node's buffer."""
+        cuts = self.cuts.get(node, {})
+        return prod(
+            cuts[axis].block if axis in cuts else dim.value(self.sizes)
+            for axis, dim in enumerate(node.dims)
+        )
+
     def check_memory(self, nodes: Sequence[Node]) -> None:
         """Refuse a program whose intermediates and results would not fit."""
-        largest = max(nodes, key=self.elements)
-        total = self.item * sum(self.elements(node) for node in nodes)
+        largest = max(nodes, key=self.kept)
+        total = self.item * sum(self.kept(node) for node in nodes)
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if total > MEMORY_SHARE * memory:
             shape = tuple(dim.value(self.sizes) for dim in largest.dims)

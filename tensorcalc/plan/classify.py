@@ -47,8 +47,16 @@ class Class:
 LOOP = Class("LOOP")
 
 
-def classify(node: Einsum, sizes: Mapping[str, int], is_array: Callable[[Node], bool]) -> Class:
-    """The class of a contraction; `is_array` tells operands that lie in memory anyway."""
+def classify(
+    node: Einsum,
+    sizes: Mapping[str, int],
+    is_array: Callable[[Node], bool],
+    cut: frozenset[int] = frozenset(),
+) -> Class:
+    """The class of a contraction; `is_array` tells operands that lie in memory anyway.
+
+    Labels of `cut` run over slices: such a one can only be the first of a stretch.
+    """
     if len(node.operands) != 2 or any(len(set(a)) != len(a) for a in node.labels):
         return LOOP
     if any(isinstance(operand, STRUCTURE) for operand in node.operands):
@@ -64,22 +72,24 @@ def classify(node: Einsum, sizes: Mapping[str, int], is_array: Callable[[Node], 
     m = [label for label in a if label in output and label not in b]
     n = [label for label in b if label in output and label not in a]
     if m and n:
-        return _gemm(node, (m, n, summed), extents)
+        return _gemm(node, (m, n, summed), extents, cut)
     if m and is_array(node.operands[0]):
-        return _gemv(node, 0, m, summed, extents)
+        return _gemv(node, 0, m, summed, extents, cut)
     if n and is_array(node.operands[1]):
-        return _gemv(node, 1, n, summed, extents)
+        return _gemv(node, 1, n, summed, extents, cut)
     return LOOP
 
 
-def _runs(group: list[int], x: Labels, y: Labels) -> list[Labels]:
+def _runs(group: list[int], x: Labels, y: Labels, cut: frozenset[int]) -> list[Labels]:
     """Stretches of labels of the group that follow each other in both operands."""
     runs = []
     for start in range(len(x)):
         for stop in range(start + 1, len(x) + 1):
             run = x[start:stop]
-            if all(label in group for label in run) and any(
-                y[k : k + len(run)] == run for k in range(len(y))
+            if (
+                cut.isdisjoint(run[1:])
+                and all(label in group for label in run)
+                and any(y[k : k + len(run)] == run for k in range(len(y)))
             ):
                 runs.append(run)
     return runs
@@ -96,12 +106,17 @@ def _unit(labels: Labels, *runs: Labels) -> bool:
 
 
 def _gemv(
-    node: Einsum, place: int, rows: list[int], summed: list[int], extents: list[int]
+    node: Einsum,
+    place: int,
+    rows: list[int],
+    summed: list[int],
+    extents: list[int],
+    cut: frozenset[int],
 ) -> Class:
     matrix, vector = node.labels[place], node.labels[1 - place]
     output = tuple(range(node.rank))
     best, size = LOOP, MIN_GEMV - 1
-    for m, k in product(_runs(rows, matrix, output), _runs(summed, matrix, vector)):
+    for m, k in product(_runs(rows, matrix, output, cut), _runs(summed, matrix, vector, cut)):
         counts = [prod(extents[label] for label in run) for run in (m, k)]
         if _unit(matrix, m, k) and prod(counts) > size and max(counts) <= MAX_EXTENT:
             best = Class("GEMV", place, 1 - place, m, (), k, _loops(node, m, k))
@@ -110,20 +125,25 @@ def _gemv(
 
 
 def _gemm(
-    node: Einsum, groups: tuple[list[int], list[int], list[int]], extents: list[int]
+    node: Einsum,
+    groups: tuple[list[int], list[int], list[int]],
+    extents: list[int],
+    cut: frozenset[int],
 ) -> Class:
     a, b = node.labels
     output = tuple(range(node.rank))
     best, size = LOOP, MIN_GEMM - 1
     for m, n, k in product(
-        _runs(groups[0], a, output), _runs(groups[1], b, output), _runs(groups[2], a, b)
+        _runs(groups[0], a, output, cut),
+        _runs(groups[1], b, output, cut),
+        _runs(groups[2], a, b, cut),
     ):
         counts = [prod(extents[label] for label in run) for run in (m, n, k)]
         if not (_unit(a, m, k) and _unit(b, n, k) and _unit(output, m, n)):
             continue
         if prod(counts) > size and max(counts) <= MAX_EXTENT:
             best, size = Class("GEMM", 0, 1, m, n, k, _loops(node, m, n, k)), prod(counts)
-    if best.kind == "GEMM" and _is_gram(node, best):
+    if best.kind == "GEMM" and _is_gram(node, best) and cut.isdisjoint((*best.m, *best.n)):
         return Class("SYRK", 0, 1, best.m, best.n, best.k, ())
     return best
 

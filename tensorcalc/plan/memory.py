@@ -6,7 +6,7 @@ one that is read for the last time in the very loop that writes it, entry by ent
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tensorcalc.plan.program import (
@@ -16,23 +16,31 @@ from tensorcalc.plan.program import (
     Host,
     Load,
     Nest,
+    Pass,
     Step,
     Store,
+    flat,
     statements,
 )
+
+Around = tuple[Pass, int, int]  # a pass, the number of its first step and of its last
 
 
 def share(buffers: Sequence[Buffer], steps: Sequence[Step]) -> list[Buffer]:
     """The buffers (temporaries before results) with `Buffer.memory` filled in."""
     first: dict[str, int] = {}
     last: dict[str, int] = {}
-    for k, step in enumerate(steps):
+    order: list[Step] = []
+    for step, around in _places(steps, [], order):
         for name in touched(step):
-            first.setdefault(name, k)
-            last[name] = k
+            inside = [k for k, (found, _, _) in enumerate(around) if name in found.local]
+            span = around[inside[-1] + 1 if inside else 0 :]
+            begin, end = span[0][1:] if span else (len(order) - 1, len(order) - 1)
+            first.setdefault(name, begin)
+            last[name] = max(end, last.get(name, 0))
     for buffer in buffers:
         if buffer.name.startswith("o"):
-            last[buffer.name] = len(steps)  # a result outlives the program
+            last[buffer.name] = len(order)  # a result outlives the program
     owner: dict[str, str] = {}  # the buffer that allocated a buffer's memory
     free: dict[str, Buffer] = {}  # who is in the memory of an owner now
     made = {}
@@ -41,7 +49,7 @@ def share(buffers: Sequence[Buffer], steps: Sequence[Step]) -> list[Buffer]:
         if buffer.extents and buffer.start is None and buffer.name in first:
             for place, other in free.items():
                 if other.extents == buffer.extents and _may_follow(
-                    buffer.name, first[buffer.name], other.name, last[other.name], steps
+                    buffer.name, first[buffer.name], other.name, last[other.name], order
                 ):
                     memory = place
                     break
@@ -50,6 +58,23 @@ def share(buffers: Sequence[Buffer], steps: Sequence[Step]) -> list[Buffer]:
         if buffer.extents and buffer.name in last:
             free[owner[buffer.name]] = buffer
     return [made[buffer.name] for buffer in buffers]
+
+
+def _places(
+    steps: Sequence[Step], around: list[Around], order: list[Step]
+) -> Iterator[tuple[Step, list[Around]]]:
+    """Every step that is no pass, entered into `order`, and the passes around it, outermost first.
+
+    What is not local to a pass lives as long as the pass.
+    """
+    for step in steps:
+        if isinstance(step, Pass):
+            count = sum(not isinstance(inner, Pass) for inner in flat([step]))
+            here = (step, len(order), len(order) + count - 1)
+            yield from _places(step.steps, [*around, here], order)
+        else:
+            order.append(step)
+            yield step, around
 
 
 def _may_follow(name: str, first: int, other: str, last: int, steps: Sequence[Step]) -> bool:
@@ -83,6 +108,8 @@ def touched(step: Step) -> list[str]:
         case Blas():
             return [view.buffer for view in step.views]
         case Call():
-            return [*step.sources, step.target]
+            return [buffer for buffer, _ in (*step.sources, step.target)]
         case Host():
             return [*step.sources.values(), step.target]
+        case Pass():
+            return [name for inner in step.steps for name in touched(inner)]

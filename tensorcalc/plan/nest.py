@@ -8,11 +8,12 @@ ones is kept in a number; else it is added up in its buffer. Used by `plan`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from tensorcalc.dims import Dim
-from tensorcalc.ir import Node, Variable
-from tensorcalc.plan.indices import Point, loops_in, moved
+from tensorcalc.ir import Node
+from tensorcalc.plan.indices import Point, loops_in
 from tensorcalc.plan.program import (
     Accumulate,
     Argument,
@@ -25,6 +26,7 @@ from tensorcalc.plan.program import (
     Store,
 )
 from tensorcalc.plan.schedule import Cluster, Schedule
+from tensorcalc.plan.tasks import Memory, Slice, Task, placed
 from tensorcalc.plan.values import Key, Values, arguments
 
 MAX_DEPTH = 14  # nested loops; more are run as one
@@ -34,15 +36,37 @@ class Names:
     """What the statements call things: buffers by node, extents by dim, and fresh values."""
 
     def __init__(
-        self, buffer: Callable[[Node], str], extent: Callable[[Dim], str], item: int
+        self,
+        buffer: Callable[[Node], str],
+        extent: Callable[[Dim], str],
+        bounds: Callable[[Slice], Bounds],
+        item: int,
     ) -> None:
-        self.buffer, self.extent, self.item = buffer, extent, item
+        self.buffer, self.extent, self.bounds, self.item = buffer, extent, bounds, item
         self.values = 0
 
     def fresh(self) -> str:
         """A new value name."""
         self.values += 1
         return f"v{self.values - 1}"
+
+    def count(self, dim: Dim, cut: Slice | None) -> str:
+        """How often a loop runs."""
+        return self.extent(dim) if cut is None else self.bounds(cut).count
+
+    def whole(self, index: str, cut: Slice | None) -> str:
+        """A loop's index counted from the start of its axis, not of the block."""
+        return index if cut is None else f"({index} + {self.bounds(cut).low})"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The names of a block's bounds."""
+
+    low: str
+    high: str
+    count: str
+    block: str
 
 
 def nest(
@@ -56,18 +80,24 @@ def nest(
 
     `stored` are the nodes with a buffer: what only this cluster reads is never written.
     """
-    table = Values(_Stored(plan))
-    results: list[int] = []
-    targets: list[tuple[int | tuple[int], ...]] = []
+    table = Values(Memory(plan.stored))
+    results: list[tuple[Task, tuple[int, ...], Point, int]] = []
     for task, point in zip(cluster.tasks, cluster.points, strict=True):
-        place = tuple([moved(k, point) for k in task.loops.target])
-        result = table.define(task.node, point)
-        if not task.loops.reduced:
-            table.known[task.node, place] = result
-        results.append(result)
-        targets.append(tuple([table.index(k) for k in place]))
-    extents = [dim.value(sizes) for dim in cluster.space]
-    order = _order(cluster, table.entries, extents)
+        for target, instances in zip(task.targets, task.instances, strict=True):
+            parts = [table.define(task.node, placed(p, point)) for p in instances]  # type: ignore[arg-type]
+            result = parts[0]
+            for part in parts[1:]:
+                result = table.operation(task.loops.operation, (result,), (part,))
+            place = placed(target, point)
+            if not task.reduced:
+                table.known[task.node, place] = result
+            results.append((task, point, place, result))
+    targets = [tuple([table.index(k) for k in place]) for _, _, place, _ in results]
+    extents = [
+        dim.value(sizes) if cut is None else min(cut.block, dim.value(sizes))
+        for dim, cut in cluster.space
+    ]
+    order = _order([place for _, _, place, _ in results], table.entries, extents)
     level = {label: k + 1 for k, label in enumerate(order)}
     index = {label: f"i{k}" for k, label in enumerate(order)}
     depth = len(order)
@@ -78,50 +108,65 @@ def nest(
     def name(argument: int | tuple[int]) -> Index:
         if isinstance(argument, tuple):
             return value[argument[0]]
-        return index[argument] if argument >= 0 else ~argument
+        if argument < 0:
+            return ~argument
+        return names.whole(index[argument], cluster.space[argument][1])
+
+    def within(node: Node, indices: Sequence[int | tuple[int]]) -> tuple[Index, ...]:
+        """The indices of an access: from the start of the block where no more is kept."""
+        kept = plan.cuts.get(node, {})
+        return tuple(
+            [index[a] if axis in kept and isinstance(a, int) else name(a)
+             for axis, a in enumerate(indices)]
+        )  # fmt: skip
 
     places = [a[0] for target in targets for a in target if isinstance(a, tuple)]
-    used = _used(table.entries, [*results, *places])
+    used = _used(table.entries, [*[result for *_, result in results], *places])
     for k, key in enumerate(table.entries):
         if k not in used:
             continue
         here = before[max((level[a] for a in table.loops[k]), default=0)]
         value[k] = names.fresh()
-        here.append(_statement(key, value[k], name, names))
+        here.append(_statement(key, value[k], name, within, names))
     starts: dict[Node, float] = {}
-    tasks = zip(cluster.tasks, cluster.points, targets, results, strict=True)
-    for task, point, indices, result in tasks:
+    for (task, point, _, result), place_of in zip(results, targets, strict=True):
         loops, total = task.loops, value[result]
-        target = tuple([name(a) for a in indices])
-        if not loops.reduced:
+        at = within(task.node, place_of)
+        if not task.reduced:
             if task.node in stored:
-                before[depth].append(Store(names.buffer(task.node), target, total))
+                before[depth].append(Store(names.buffer(task.node), at, total))
             continue
-        kept = [level[label] for k, label in enumerate(point) if k not in loops.reduced]
+        kept = [level[label] for k, label in enumerate(point) if k not in task.reduced]
         inner = max(kept, default=0)
         operation = None
-        if depth > MAX_DEPTH or any(level[point[k]] <= inner for k in loops.reduced):
+        outside = any(level[point[k]] <= inner or k in task.cut for k in task.reduced)
+        if depth > MAX_DEPTH or outside:
             operation = loops.operation
             starts[task.node] = loops.start
         if depth > MAX_DEPTH:
             inner = depth
         if inner == depth:
-            before[depth].append(Store(names.buffer(task.node), target, total, operation))
+            before[depth].append(Store(names.buffer(task.node), at, total, operation))
             continue
         sum_name = names.fresh()
         before[inner].append(Compute(sum_name, "number", (loops.start,)))
         before[depth].append(Accumulate(sum_name, total, loops.operation))
-        after[inner].append(Store(names.buffer(task.node), target, sum_name, operation))
+        after[inner].append(Store(names.buffer(task.node), at, sum_name, operation))
     if depth > MAX_DEPTH:
-        body = _merged(before, [(index[k], cluster.space[k]) for k in order], names)
+        body = _merged(before, [(index[k], cluster.space[k][0]) for k in order], names)
     else:
-        around = [(index[k], names.extent(cluster.space[k])) for k in order]
+        around = [(index[k], names.count(*cluster.space[k])) for k in order]
         body = _loops(before, after, around)
+    times = prod(
+        -(-dim.value(sizes) // min(cut.block, dim.value(sizes)))
+        for dim, cut in cluster.space
+        if cut is not None and dim.value(sizes)
+    )
     work = sum(
         prod(extents[label] for label in table.loops[k])
         for k in used
         if table.entries[k][0] not in ("load", "number", "size")
-    ) + sum(prod(extents) for task in cluster.tasks if task.loops.reduced)
+    ) + sum(prod(extents) for task, *_ in results if task.reduced)
     touched = {task.node for task in cluster.tasks if task.node in stored}
     for k in used:
         key = table.entries[k]
@@ -130,17 +175,7 @@ def nest(
     entries = sum(prod(dim.value(sizes) for dim in node.dims) for node in touched)
     outputs = tuple([names.buffer(t.node) for t in cluster.tasks if t.node in stored])
     kind = "LOOP" if depth else "SCALAR"
-    return Nest(kind, tuple(body), work, entries * names.item, outputs), starts
-
-
-class _Stored:
-    """What a load can read, seen from inside a cluster."""
-
-    def __init__(self, plan: Schedule) -> None:
-        self.plan = plan
-
-    def __contains__(self, node: object) -> bool:
-        return isinstance(node, Variable) or node in self.plan.stored
+    return Nest(kind, tuple(body), work * times, entries * names.item, outputs), starts
 
 
 def _used(entries: Sequence[Key], results: Sequence[int]) -> set[int]:
@@ -153,11 +188,15 @@ def _used(entries: Sequence[Key], results: Sequence[int]) -> set[int]:
 
 
 def _statement(
-    key: Key, target: str, name: Callable[[int | tuple[int]], Index], names: Names
+    key: Key,
+    target: str,
+    name: Callable[[int | tuple[int]], Index],
+    within: Callable[[Node, Sequence[int | tuple[int]]], tuple[Index, ...]],
+    names: Names,
 ) -> Statement:
     if key[0] == "load":
         _, node, _, indices, guards = key
-        where = tuple([name(a) for a in indices])  # type: ignore[attr-defined]
+        where = within(node, indices)  # type: ignore[arg-type]
         conditions = tuple([str(name(a)) for a in guards])  # type: ignore[attr-defined]
         return Load(target, names.buffer(node), where, conditions)  # type: ignore[arg-type]
     given: list[Argument] = []
@@ -172,13 +211,10 @@ def _statement(
     return Compute(target, str(key[0]), tuple(given))
 
 
-def _order(cluster: Cluster, entries: Sequence[Key], extents: Sequence[int]) -> list[int]:
+def _order(targets: Sequence[Point], entries: Sequence[Key], extents: Sequence[int]) -> list[int]:
     """The loops, outermost first: those that stride far through memory go outside."""
     strides = dict.fromkeys(range(len(extents)), 0)
-    points: list[Point] = [
-        tuple([moved(k, point) for k in task.loops.target])
-        for task, point in zip(cluster.tasks, cluster.points, strict=True)
-    ]
+    points: list[Point] = [*targets]
     points += [key[2] for key in entries if key[0] == "load"]  # type: ignore[misc]
     for point in points:
         stride = 1

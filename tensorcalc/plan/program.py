@@ -1,13 +1,14 @@
 """The loop program: what `plan` makes and `emit` writes out, as plain data; `str` of it is a table.
 
 Names are closed: ``a0`` arguments, ``o0`` outputs, ``t0`` temporaries (of rank 0: plain numbers),
-``n0`` extents, ``i0`` loop indices, ``v0`` values. An access is a buffer name and one index per
-axis: the name of a loop index or of a computed one, or a position. Every buffer is C-contiguous.
+``n0`` extents, ``i0`` loop indices, ``v0`` values, ``c0`` bounds of blocks. An access is a buffer
+name and one index per axis: the name of a loop index or of a computed one, an index that counts from
+the start of a block, or a position. Every buffer is C-contiguous.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ class ProgramTooLongError(LimitError):
 
 Index = str | int
 Argument = str | float | int  # a value, extent or index name; a number; a position
+Place = tuple[str, tuple[Index, ...]]  # a buffer and the indices of its leading axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +142,35 @@ class Blas:
 class Call:
     """A step that calls a function of `kernels/linalg.py` for every point of `loops`.
 
-    `sources` and `target` are buffers; the loop indices are their leading axes.
+    `sources` and `target` are buffers with the indices of their leading axes.
     """
 
     kind: str
     loops: tuple[tuple[str, str], ...]
-    sources: tuple[str, ...]
-    target: str
+    sources: tuple[Place, ...]
+    target: Place
     scalar: bool  # whether the function's value is a number
+    flops: int
+    bytes: int
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Steps that are done for one block of an index after the other.
+
+    A block reaches from `low` to below `high` and is `count` long: names that the steps use.
+    `local` are the buffers that hold a block only.
+    """
+
+    kind: str
+    low: str
+    high: str
+    count: str
+    extent: str
+    block: str
+    steps: tuple[Step, ...]
+    local: tuple[str, ...]
     flops: int
     bytes: int
     outputs: tuple[str, ...]
@@ -166,14 +189,15 @@ class Host:
     outputs: tuple[str, ...]
 
 
-Step = Nest | Blas | Call | Host
+Step = Nest | Blas | Call | Host | Pass
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """Straight-line steps over buffers. `outputs` are buffer names in the order of the outputs.
 
-    `data` are values of arguments that are none of the user's.
+    `data` are values of arguments that are none of the user's, `fixed` the extents that the program
+    is right for only, because loops over them are written out.
     """
 
     arguments: tuple[Buffer, ...]
@@ -183,6 +207,7 @@ class Program:
     outputs: tuple[str, ...]
     steps: tuple[Step, ...]
     data: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def passed(self) -> tuple[Buffer, ...]:
@@ -201,10 +226,10 @@ class Program:
 
     def __str__(self) -> str:
         rows = [("step", "class", "result", "flops", "bytes")]
-        for k, step in enumerate(self.steps):
+        for number, step in numbered(self.steps):
             rows.append(
                 (
-                    str(k),
+                    number,
                     step.kind,
                     ",".join(step.outputs),
                     f"{step.flops:.3g}",
@@ -221,6 +246,22 @@ class Program:
             for row in rows
         ]
         return "\n".join(lines)
+
+
+def flat(steps: Sequence[Step]) -> Iterator[Step]:
+    """All steps; a pass comes before its own."""
+    for step in steps:
+        yield step
+        if isinstance(step, Pass):
+            yield from flat(step.steps)
+
+
+def numbered(steps: Sequence[Step], prefix: str = "") -> Iterator[tuple[str, Step]]:
+    """All steps with their numbers, those of a pass below its own: 2, 2.0, 2.1."""
+    for k, step in enumerate(steps):
+        yield f"{prefix}{k}", step
+        if isinstance(step, Pass):
+            yield from numbered(step.steps, f"{prefix}{k}.")
 
 
 def statements(body: tuple[Statement, ...] | list[Statement]) -> Iterator[Statement]:

@@ -1,16 +1,18 @@
 """Split IR in, an ordered list of clusters out: what is stored, and what is computed in one nest.
 
 A node is stored if it is an output, a contraction, a function of a matrix or its argument, an
-operand of BLAS, or costly and wanted more than once. Each stored node is a task. Tasks over the
-same index space go into one cluster unless one needs the other's finished sum: so a value and
-the residual of its gradient are one pass over the data. Second half of `plan`.
+operand of BLAS, or costly and wanted more than once. Each stored node is a task (`tasks.py`). Tasks
+over the same index space go into one cluster unless one needs the other's finished sum: so a value
+and the residual of its gradient are one pass over the data. Clusters stand within the passes over
+slices that `slices.py` finds. Second half of `plan`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, permutations
+from itertools import groupby, islice, permutations
 
 from tensorcalc.dims import Dim
 from tensorcalc.ir import (
@@ -20,28 +22,18 @@ from tensorcalc.ir import (
     Einsum,
     LeviCivita,
     Map,
-    MatrixFunction,
     Merge,
     Node,
     Range,
     Section,
     Size,
-    Unknown,
     Variable,
 )
 from tensorcalc.plan.classify import LOOP, Class, classify
 from tensorcalc.plan.contract import is_view
-from tensorcalc.plan.indices import (
-    STRUCTURE,
-    Loops,
-    Point,
-    is_merged,
-    is_reduction,
-    loops,
-    moved,
-    reduced_labels,
-)
-from tensorcalc.plan.values import Values
+from tensorcalc.plan.indices import STRUCTURE, is_merged, is_reduction, loops, reduced_labels
+from tensorcalc.plan.slices import Item, Pass, slice_tasks, tasks_of
+from tensorcalc.plan.tasks import Place, Slice, Task, is_call, placed, task_of
 from tensorcalc.traverse import postorder
 
 COSTLY = 8  # operations: what costs less is computed again rather than stored
@@ -51,112 +43,129 @@ LEAVES = (Variable, Constant, Size, Delta, Basis, LeviCivita, Merge, Section, Ra
 MAX_ALIGNMENTS = 24  # ways to match the loops of two tasks that are tried
 
 
-@dataclass(slots=True)
-class Task:
-    """A stored node and its loops."""
-
-    node: Node
-    loops: Loops
-    chosen: Class = LOOP
-
-    @property
-    def space(self) -> tuple[Dim, ...]:
-        """The size of every loop."""
-        return self.loops.dims
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Cluster:
-    """Tasks of one loop nest; `points` maps each task's loops to the cluster's."""
+    """Tasks of one loop nest; `points` maps each task's loops to the cluster's.
 
-    space: tuple[Dim, ...]
+    `space` has the size of every loop, and the slice that it runs over if it is cut.
+    """
+
+    space: tuple[tuple[Dim, Slice | None], ...]
     tasks: list[Task] = field(default_factory=list)
     points: list[tuple[int, ...]] = field(default_factory=list)
-    loads: set[tuple[Node, Point]] = field(default_factory=set)
+    loads: set[tuple[Node, Place]] = field(default_factory=set)
     is_nest: bool = True
 
 
 @dataclass(slots=True)
-class Schedule:
-    """Clusters in order; `stored` nodes in order; `read` are those another cluster loads."""
+class Blocks:
+    """Clusters, and others within, that are done for one block of a slice after the other."""
 
-    clusters: list[Cluster]
+    slice: Slice
+    groups: list[Group]
+
+
+Group = Cluster | Blocks
+
+
+@dataclass(slots=True)
+class Schedule:
+    """Groups in order; `stored` nodes in order; `read` are those another cluster loads.
+
+    `cuts` are the axes of results of which only a block is kept.
+    """
+
+    groups: list[Group]
     stored: dict[Node, Task]
     read: set[Node]
+    cuts: dict[Node, dict[int, Slice]]
 
 
-def schedule(roots: Sequence[Node], sizes: Mapping[str, int]) -> Schedule:
-    """Decide what is stored and group it."""
+def schedule(
+    roots: Sequence[Node], sizes: Mapping[str, int], item: int, budget: int | None = None
+) -> Schedule:
+    """Decide what is stored, group it, and split it into slices; `item` is a number's bytes.
+
+    `budget` are the bytes that a block may take; half of the processor's own cache if None.
+    """
     order = postorder(roots)
     chosen: dict[Node, Class] = {}
     stored = _stored(order, roots, sizes, chosen)
-    tasks = {node: _task(node, chosen) for node in order if node in stored}
-    in_memory = _Memory(stored)
+    tasks = {
+        node: task_of(node, chosen.get(node, LOOP), stored, sizes)
+        for node in order
+        if node in stored
+    }
+    sliced = slice_tasks(list(tasks.values()), roots, sizes, item, budget)
+    for task in tasks.values():
+        if task.cut and task.chosen is not LOOP and isinstance(task.node, Einsum):
+            task.chosen = classify(
+                task.node,
+                sizes,
+                lambda n: isinstance(n, Variable) or n in stored,
+                frozenset(task.cut),
+            )
+    read: set[Node] = set()
+    groups = _groups(sliced.items, read)
+    return Schedule(groups, {t.node: t for t in tasks_of(sliced.items)}, read, sliced.cuts)
+
+
+def _groups(items: Sequence[Item], read: set[Node]) -> list[Group]:
+    """Clusters of the tasks that stand between two passes, and those of the passes."""
+    groups: list[Group] = []
+    for is_pass, run in groupby(items, lambda item: isinstance(item, Pass)):
+        if not is_pass:
+            groups += _clusters([item for item in run if isinstance(item, Task)], read)
+            continue
+        for item in run:
+            if isinstance(item, Pass):
+                read.update(_from_outside(item))
+                groups.append(Blocks(item.slice, _groups(item.items, read)))
+    return groups
+
+
+def _from_outside(found: Pass) -> set[Node]:
+    """What a pass reads that others have made, or it has made for others to read."""
+    tasks = list(tasks_of(found.items))
+    made = {task.node for task in tasks}
+    return {node for task in tasks for node, _ in task.reads} - made
+
+
+def _clusters(tasks: Sequence[Task], read: set[Node]) -> list[Group]:
+    """The tasks in clusters; what a cluster reads that it has not made goes into `read`."""
     clusters: list[Cluster] = []
     place: dict[Node, int] = {}
-    read: set[Node] = set()
-    for node, task in tasks.items():
-        if _is_call(node) or task.chosen.kind != "LOOP":
-            clusters.append(Cluster(task.space, [task], [tuple(range(len(task.space)))]))
+    for task in tasks:
+        node = task.node
+        if not task.is_nest:
+            clusters.append(Cluster(task.shape, [task], [tuple(range(len(task.space)))]))
             clusters[-1].is_nest = False
             place[node] = len(clusters) - 1
             read.update(operand for operand in node.operands)
             continue
-        loads = _loads(task, in_memory)
-        needed = [place[d] for d, _ in loads if d in place]
-        _put(task, loads, clusters, place, max(needed, default=0))
-        read.update(d for d, _ in loads if place.get(d) != place[node])
-    return Schedule(clusters, tasks, read)
+        needed = [place[d] for d, _ in task.reads if d in place]
+        _put(task, clusters, place, max(needed, default=0))
+        read.update(d for d, _ in task.reads if place.get(d) != place[node])
+    return [*clusters]
 
 
-def _is_call(node: Node) -> bool:
-    """Whether a node is computed by a function of whole arrays."""
-    return isinstance(node, Unknown) or (
-        isinstance(node, MatrixFunction) and not is_reduction(node)
-    )
-
-
-class _Memory:
-    """The nodes that a load can read: variables and what is stored."""
-
-    def __init__(self, stored: set[Node]) -> None:
-        self.stored = stored
-
-    def __contains__(self, node: object) -> bool:
-        return isinstance(node, Variable) or node in self.stored
-
-
-def _loads(task: Task, memory: _Memory) -> list[tuple[Node, Point]]:
-    """What a task reads, at its own loops."""
-    values = Values(memory)
-    values.define(task.node, tuple(range(len(task.space))))
-    return [(key[1], key[2]) for key in values.entries if key[0] == "load"]  # type: ignore[misc]
-
-
-def _task(node: Node, chosen: Mapping[Node, Class]) -> Task:
-    return Task(node, loops(node), chosen.get(node, LOOP))
-
-
-def _put(
-    task: Task,
-    loads: Sequence[tuple[Node, Point]],
-    clusters: list[Cluster],
-    place: dict[Node, int],
-    earliest: int,
-) -> None:
+def _put(task: Task, clusters: list[Cluster], place: dict[Node, int], earliest: int) -> None:
     """Add the task to the first cluster where it may stand, else to a new one."""
+    shape = task.shape
     for position in range(earliest, len(clusters)):
         cluster = clusters[position]
-        if not cluster.is_nest or sorted(cluster.space) != sorted(task.space):
+        if not cluster.is_nest or Counter(cluster.space) != Counter(shape):
             continue
-        written = {
-            other.node: None if other.loops.reduced else _at(other.loops.target, point)
+        written: dict[Node, set[Place]] = {
+            other.node: set()
+            if other.reduced
+            else {placed(target, point) for target in other.targets}
             for other, point in zip(cluster.tasks, cluster.points, strict=True)
         }
         best: tuple[int, tuple[int, ...]] | None = None
-        for point in _alignments(task.space, cluster.space):
-            mapped = {(node, _at(index, point)) for node, index in loads}
-            if any(n in written and index != written[n] for n, index in mapped):
+        for point in _alignments(shape, cluster.space):
+            mapped = {(node, placed(index, point)) for node, index in task.reads}
+            if any(n in written and index not in written[n] for n, index in mapped):
                 continue
             score = len(mapped & cluster.loads) + sum(n in written for n, _ in mapped)
             if best is None or score > best[0]:
@@ -164,21 +173,23 @@ def _put(
         if best is not None:
             cluster.tasks.append(task)
             cluster.points.append(best[1])
-            cluster.loads |= {(node, _at(index, best[1])) for node, index in loads}
-            if not task.loops.reduced:
-                cluster.loads.add((task.node, _at(task.loops.target, best[1])))
+            _enter(cluster, task, best[1])
             place[task.node] = position
             return
-    identity = tuple(range(len(task.space)))
-    clusters.append(Cluster(task.space, [task], [identity], set(loads)))
+    identity = tuple(range(len(shape)))
+    clusters.append(Cluster(shape, [task], [identity]))
+    _enter(clusters[-1], task, identity)
     place[task.node] = len(clusters) - 1
 
 
-def _at(indices: Point, point: Sequence[int]) -> Point:
-    return tuple([moved(index, point) for index in indices])
+def _enter(cluster: Cluster, task: Task, point: Sequence[int]) -> None:
+    """Note what the cluster now has at hand."""
+    cluster.loads |= {(node, placed(index, point)) for node, index in task.reads}
+    if not task.reduced:
+        cluster.loads |= {(task.node, placed(target, point)) for target in task.targets}
 
 
-def _alignments(space: Sequence[Dim], target: Sequence[Dim]) -> list[tuple[int, ...]]:
+def _alignments(space: Sequence[object], target: Sequence[object]) -> list[tuple[int, ...]]:
     """Ways to match loops of equal size; the first keeps the order where it can."""
     if len(set(space)) == len(space):
         return [tuple([target.index(dim) for dim in space])]
@@ -202,7 +213,7 @@ def _stored(
     stored = {node for node in roots if not isinstance(node, Variable)}
     users: dict[Node, int] = {}
     for node in order:
-        if _is_call(node):
+        if is_call(node):
             stored.update([node, *[n for n in node.operands if not isinstance(n, Variable)]])
         elif is_reduction(node) or reduced_labels(node) or is_merged(node):
             stored.add(node)

@@ -1,0 +1,442 @@
+"""Tasks in, tasks and passes over slices of an index out: the split index.
+
+A pass works through the range of an index block by block, and within a block does all tasks that
+depend on the index: what is large is read once while it is in the cache, what lies between the
+tasks is no larger than a block, and sums over the index are added up from block to block. In
+``X'*f(X*w)`` the index is that of the rows; in an attention block first the batch, then the query.
+
+Loops of several tasks run over one index if one task reads, at its loop, the axis that another
+writes at its own. Which index is split, and how long a block is, is decided by the bytes that the
+program would move beyond the cache. Used by `schedule.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from math import prod
+
+from tensorcalc.dims import Dim
+from tensorcalc.ir import Node
+from tensorcalc.plan.tasks import Place, Slice, Task
+
+MAX_INDICES = 8  # that are tried, those of the most bytes
+MAX_DEPTH = 2  # passes inside of each other
+MIN_SAVED = 1 << 20  # bytes that a pass must save …
+MIN_SHARE = 0.2  # … and their share
+STEP_BYTES = 4096  # what one more call or loop costs, as bytes moved in the same time
+SHORT = 32  # rows below which a product of matrices does not run at full speed
+MAX_TRIED = 400  # arrangements
+
+
+@cache
+def cache_bytes() -> int:
+    """Half of a core's own cache: the other half is for what streams through."""
+    try:
+        found = os.sysconf("SC_LEVEL2_CACHE_SIZE")
+    except (ValueError, OSError):
+        found = 0
+    return max(1 << 19, min(found, 1 << 21) // 2)
+
+
+@dataclass(slots=True)
+class Pass:
+    """Tasks, and passes, that are done block by block of one slice."""
+
+    slice: Slice
+    items: list[Item]
+
+
+Item = Task | Pass
+
+
+@dataclass(slots=True)
+class Sliced:
+    """How tasks are done: in order, and which axes of which results hold only a block."""
+
+    items: list[Item]
+    cuts: dict[Node, dict[int, Slice]] = field(default_factory=dict)
+
+
+def slice_tasks(
+    tasks: Sequence[Task],
+    roots: Collection[Node],
+    sizes: Mapping[str, int],
+    item: int,
+    budget: int | None = None,
+) -> Sliced:
+    """The order of the tasks, with passes where these save memory traffic.
+
+    `item` is the bytes of a number, `budget` the bytes of a block and what it needs.
+    """
+    arranger = _Arranger(tasks, roots, sizes, item, budget or cache_bytes())
+    _, items = arranger.best(list(tasks), 0)
+    for place in _passes(items, []):
+        arranger.fix(*place)
+    return Sliced(items, arranger.block_axes(items))
+
+
+def tasks_of(items: Sequence[Item]) -> Iterator[Task]:
+    """All tasks, those in passes included."""
+    for item in items:
+        if isinstance(item, Pass):
+            yield from tasks_of(item.items)
+        else:
+            yield item
+
+
+def _passes(items: Sequence[Item], around: list[Pass]) -> Iterator[tuple[Pass, list[Task]]]:
+    for item in items:
+        if isinstance(item, Pass):
+            yield item, list(tasks_of(item.items))
+            yield from _passes(item.items, [*around, item])
+
+
+Loop = tuple[Task, int]  # a task and the number of one of its loops
+
+
+class _Arranger:
+    """The search for the passes that save most."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        roots: Collection[Node],
+        sizes: Mapping[str, int],
+        item: int,
+        budget: int,
+    ) -> None:
+        self.roots, self.sizes, self.item, self.budget = set(roots), sizes, item, budget
+        self.of = {task.node: task for task in tasks}
+        self.users: dict[Node, list[Task]] = {}
+        for task in tasks:
+            for node in {node for node, _ in task.reads}:
+                self.users.setdefault(node, []).append(task)
+        self.passed = {task.node for task in tasks if self.is_passed_on(task)}
+        self.indices = self._indices(tasks)
+        self.loops: dict[Task, dict[Slice, int]] = {}  # which loop of a task a slice cuts
+        self.tried = 0
+        self.known: dict[tuple[Task, ...], tuple[float, list[Item]]] = {}
+
+    # ── indices: loops of several tasks that run together ────────────────────────────────────
+
+    def _indices(self, tasks: Sequence[Task]) -> dict[Loop, Loop]:
+        """Every loop's index, named by one of its loops."""
+        parent: dict[Loop, Loop] = {(t, k): (t, k) for t in tasks for k in range(len(t.space))}
+
+        def find(loop: Loop) -> Loop:
+            while parent[loop] != loop:
+                parent[loop] = loop = parent[parent[loop]]
+            return loop
+
+        members: dict[Loop, set[Task]] = {loop: {loop[0]} for loop in parent}
+
+        def join(first: Loop, second: Loop) -> None:
+            first, second = find(first), find(second)
+            if first != second and members[first].isdisjoint(members[second]):
+                parent[second] = first
+                members[first] |= members.pop(second)
+
+        for task in tasks:
+            for node, place in task.reads:
+                made = self.of.get(node)
+                if made is None:
+                    continue
+                for mine, theirs in zip(place, made.target, strict=True):
+                    if _is_loop(mine) and _is_loop(theirs):
+                        join((made, theirs), (task, mine))  # type: ignore[arg-type]
+        by_dim: dict[Dim, list[Loop]] = {}
+        for loop in parent:
+            if find(loop) == loop:
+                by_dim.setdefault(loop[0].space[loop[1]], []).append(loop)
+        for found in by_dim.values():  # of one size, though nothing says that they belong together
+            for other in found[1:]:
+                join(found[0], other)
+        return {loop: find(loop) for loop in parent}
+
+    def is_passed_on(self, task: Task) -> bool:
+        """Whether only tasks of the same loops read a result, point by point: it is never stored."""
+        readers = self.users.get(task.node, ())
+        if task.node in self.roots or task.reduced or not readers or not task.is_nest:
+            return False
+        loops = sorted(k for k in task.target if _is_loop(k))  # type: ignore[type-var]
+        return loops == list(range(len(task.space))) and all(
+            user.is_nest
+            and Counter(user.space) == Counter(task.space)
+            and all(_is_loop(k) for k, own in zip(place, task.target, strict=True) if _is_loop(own))
+            for user in readers
+            for node, place in user.reads
+            if node is task.node
+        )
+
+    # ── bytes ────────────────────────────────────────────────────────────────────────────────
+
+    def extent(self, task: Task, loop: int) -> int:
+        """How many points a loop has, within a block if it is cut."""
+        whole = task.space[loop].value(self.sizes)
+        return min(whole, task.cut[loop].block) if loop in task.cut else whole
+
+    def bytes(self, task: Task, node: Node, place: Place) -> int:
+        """The bytes of what a task touches of a node."""
+        extents = [
+            self.extent(task, index) if _is_loop(index) else dim.value(self.sizes)  # type: ignore[arg-type]
+            for dim, index in zip(node.dims, place, strict=True)
+            if not (isinstance(index, int) and index < 0)
+        ]
+        return self.item * prod(extents)
+
+    def touched(self, task: Task) -> dict[Node, int]:
+        """The bytes of every node that a task reads or writes."""
+        found: dict[Node, int] = {}
+        for node, place in (*task.reads, *[(task.node, target) for target in task.targets]):
+            count = 0 if node in self.passed else self.bytes(task, node, place)
+            found[node] = min(self.item * self.elements(node), max(found.get(node, 0), count))
+        return found
+
+    def elements(self, node: Node) -> int:
+        return prod(dim.value(self.sizes) for dim in node.dims)
+
+    def plain(self, tasks: Sequence[Task]) -> float:
+        """The bytes moved beyond the cache by tasks that are done one after the other."""
+        most: dict[Node, int] = {}
+        each = 0
+        for task in tasks:
+            for node, count in self.touched(task).items():
+                most[node] = max(most.get(node, 0), count)
+                if count > self.budget // 8:
+                    each += count
+        steps = STEP_BYTES * len(tasks) + sum(self.waste(task) for task in tasks)
+        total = sum(most.values())
+        return steps + (total if total <= self.budget else max(total, each))
+
+    def waste(self, task: Task) -> float:
+        """What short rows cost a product of matrices, as bytes."""
+        if "GEMM" not in task.chosen.kind and task.chosen.kind != "SYRK":
+            return 0.0
+        work = prod(self.extent(task, k) for k in range(len(task.space)))
+        rows = [
+            prod(self.extent(task, k) for k in group)
+            for group in (task.chosen.m, task.chosen.n, task.chosen.k)
+        ]
+        whole = [
+            prod(task.space[k].value(self.sizes) for k in group)
+            for group in (task.chosen.m, task.chosen.n, task.chosen.k)
+        ]
+        return sum(
+            work * (SHORT / have - SHORT / could)
+            for have, could in zip(
+                [min(SHORT, max(1, n)) for n in rows],
+                [min(SHORT, max(1, n)) for n in whole],
+                strict=True,
+            )
+        )
+
+    # ── the search ───────────────────────────────────────────────────────────────────────────
+
+    def best(self, tasks: list[Task], depth: int) -> tuple[float, list[Item]]:
+        """The cheapest way to do the tasks: in order, or with passes."""
+        if depth == 0 and tuple(tasks) in self.known:
+            return self.known[tuple(tasks)]
+        cost = limit = self.plain(tasks)
+        chosen: list[Item] = list(tasks)
+        if depth >= MAX_DEPTH or cost <= self.budget:
+            return cost, chosen
+        for index in self.candidates(tasks):
+            loops = {t: k for t in tasks for k in range(len(t.space))
+                     if self.indices[t, k] == index and k not in t.cut}  # fmt: skip
+            for block in self.blocks(loops):
+                if self.tried >= MAX_TRIED:
+                    break
+                self.tried += 1
+                found = self.with_slice(tasks, loops, block, depth)
+                least = 0 if depth else MIN_SAVED
+                if found[0] < min(cost, limit * (1 - MIN_SHARE), limit - least):
+                    cost, chosen = found
+        if depth == 0:
+            self.known[tuple(tasks)] = cost, chosen
+        return cost, chosen
+
+    def candidates(self, tasks: Sequence[Task]) -> list[Loop]:
+        """The indices of the most bytes."""
+        weight: dict[Loop, int] = {}
+        for task in tasks:
+            count = sum(self.touched(task).values())
+            for k in range(len(task.space)):
+                if k not in task.cut and self.extent(task, k) > 1:
+                    index = self.indices[task, k]
+                    weight[index] = weight.get(index, 0) + count
+        return sorted(weight, key=lambda index: -weight[index])[:MAX_INDICES]
+
+    def blocks(self, loops: Mapping[Task, int]) -> list[int]:
+        """Lengths of a block to try: as long as its slices fit into half of the cache, and 1."""
+        if not loops:
+            return []
+        task, loop = next(iter(loops.items()))
+        extent = self.extent(task, loop)
+        unit = sum(self.units(loops).values())
+        fitting = max(1, self.budget // 2 // max(1, unit))
+        found = {1 << (fitting.bit_length() - 1)}
+        if fitting < SHORT:
+            found |= {1, SHORT}
+        return sorted(block for block in found if 2 * block <= extent)
+
+    def units(self, loops: Mapping[Task, int]) -> dict[Node, int]:
+        """The bytes of what one point of a slice touches, of nodes that have it for an axis."""
+        most: dict[Node, int] = {}
+        for task, loop in loops.items():
+            extent = self.extent(task, loop)
+            for node, place in (*task.reads, (task.node, task.target)):
+                if loop in place and node not in self.passed:
+                    count = self.bytes(task, node, place) // max(1, extent)
+                    most[node] = max(most.get(node, 0), count)
+        return most
+
+    def with_slice(
+        self, tasks: list[Task], loops: Mapping[Task, int], block: int, depth: int
+    ) -> tuple[float, list[Item]]:
+        """The tasks in passes over one index, and what these cost."""
+        dim = next(task.space[loop] for task, loop in loops.items())
+        level = self.levels(tasks, loops)
+        items: list[Item] = []
+        cost = 0.0
+        for number in range(max(level.values()) + 1):
+            plain = [task for task in tasks if level[task] == number and task not in loops]
+            if plain:
+                more, done = self.best(plain, depth) if depth == 0 else (self.plain(plain), plain)
+                cost, items = cost + more, [*items, *done]
+            inside = [task for task in tasks if level[task] == number and task in loops]
+            if not inside:
+                continue
+            whole = self.plain(inside)
+            extent = self.extent(inside[0], loops[inside[0]])
+            count = -(-extent // block)
+            new = Slice(dim, block)
+            for task in inside:
+                task.cut[loops[task]] = new
+            once, done = self.best(inside, depth + 1)
+            stays, again, local = self.traffic(inside, new)
+            total = self.footprint(inside)
+            if total <= self.budget:  # what has no such axis stays in the cache; blocks never leave
+                more = count * (once - stays - local) + again
+            elif len(done) != len(inside) or any(isinstance(d, Pass) for d in done):
+                more = count * once
+            else:
+                more = count * (once + again)
+            for task in inside:
+                del task.cut[loops[task]]
+            if more < whole:
+                for task in inside:
+                    self.loops.setdefault(task, {})[new] = loops[task]
+                cost, items = cost + more, [*items, Pass(new, done)]
+            else:
+                cost, items = cost + whole, [*items, *inside]
+        return cost, items
+
+    def footprint(self, tasks: Sequence[Task]) -> int:
+        most: dict[Node, int] = {}
+        for task in tasks:
+            for node, count in self.touched(task).items():
+                most[node] = max(most.get(node, 0), count)
+        return sum(most.values())
+
+    def traffic(self, tasks: Sequence[Task], new: Slice) -> tuple[int, int, int]:
+        """Of one block, the bytes of what has no axis that is cut, again counting what is added
+        to, and of what exists for the block only."""
+        most: dict[Node, int] = {}
+        fixed: set[Node] = set()
+        added: set[Node] = set()
+        for task in tasks:
+            for node, count in self.touched(task).items():
+                most[node] = max(most.get(node, 0), count)
+            (loop,) = [k for k, cut in task.cut.items() if cut is new]
+            fixed |= {node for node, place in task.reads if loop not in place}
+            if loop in task.reduced:
+                fixed.add(task.node)
+                added.add(task.node)
+        inside = {task.node for task in tasks}
+        local = 0
+        for task in tasks:
+            node = task.node
+            is_local = node not in self.roots and node not in fixed
+            if is_local and all(user in tasks for user in self.users.get(node, ())):
+                local += most[node]
+        stays = sum(most[node] for node in fixed - (inside - added))
+        return stays, stays + sum(most[node] for node in added), local
+
+    def levels(self, tasks: Sequence[Task], loops: Mapping[Task, int]) -> dict[Task, int]:
+        """Which pass a task belongs to; one without the index comes before the pass of its number.
+
+        What is summed over the index, or read across it, is there after the pass only.
+        """
+        level: dict[Task, int] = {}
+        for task in tasks:
+            own = 0
+            for node, place in task.reads:
+                made = self.of.get(node)
+                if made is None or made not in level:
+                    continue
+                later = made in loops and not self.is_aligned(made, task, place, loops)
+                own = max(own, level[made] + later)
+            level[task] = own
+        for task in reversed(tasks):  # as late as those that read it: less is kept whole
+            readers = [user for user in self.users.get(task.node, ()) if user in level]
+            if task in loops and loops[task] not in task.reduced and readers:
+                if task.node in self.roots:
+                    continue
+                aligned = all(
+                    user in loops and self.is_aligned(task, user, place, loops)
+                    for user in readers
+                    for node, place in user.reads
+                    if node is task.node
+                )
+                if aligned:
+                    level[task] = max(level[task], min(level[user] for user in readers))
+        return level
+
+    def is_aligned(self, made: Task, reader: Task, place: Place, loops: Mapping[Task, int]) -> bool:
+        """Whether a task reads, of another in the same pass, its own slice only."""
+        loop = loops[made]
+        if reader not in loops or loop in made.reduced:
+            return False
+        axes = [axis for axis, index in enumerate(made.target) if index == loop]
+        return bool(axes) and all(place[axis] == loops[reader] for axis in axes)
+
+    # ── what was chosen ──────────────────────────────────────────────────────────────────────
+
+    def fix(self, found: Pass, tasks: Sequence[Task]) -> None:
+        """Cut the loops of the tasks of a pass."""
+        for task in tasks:
+            task.cut[self.loops[task][found.slice]] = found.slice
+
+    def block_axes(self, items: Sequence[Item]) -> dict[Node, dict[int, Slice]]:
+        """The axes of results that nobody needs beyond a block."""
+        inside: dict[Task, set[Slice]] = {}
+        for found, tasks in _passes(items, []):
+            for task in tasks:
+                inside.setdefault(task, set()).add(found.slice)
+        cuts: dict[Node, dict[int, Slice]] = {}
+        for task in inside:
+            if task.node in self.roots:
+                continue
+            for axis, index in enumerate(task.target):
+                found_slice = task.cut.get(index) if isinstance(index, int) else None
+                if found_slice is None or task.target.count(index) > 1:
+                    continue
+                readers = self.users.get(task.node, ())
+                if all(
+                    found_slice in inside.get(user, ())
+                    and isinstance(place[axis], int)
+                    and user.cut.get(place[axis]) is found_slice  # type: ignore[arg-type]
+                    for user in readers
+                    for node, place in user.reads
+                    if node is task.node
+                ):
+                    cuts.setdefault(task.node, {})[axis] = found_slice
+        return cuts
+
+
+def _is_loop(index: object) -> bool:
+    return isinstance(index, int) and index >= 0
