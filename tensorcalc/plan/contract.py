@@ -10,12 +10,14 @@ stand on, is contracted by its parts: see `_take_apart`. First half of `plan`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from math import prod
 
 from tensorcalc.dims import Dim
 from tensorcalc.errors import LimitError
 from tensorcalc.ir import Basis, Delta, Einsum, Labels, Merge, Node, Section, Size
+from tensorcalc.plan.common import share_contractions
 from tensorcalc.plan.nodes import with_operands
 from tensorcalc.traverse import fold, postorder
 
@@ -32,6 +34,7 @@ MAX_ELEMENTS = 2**40  # of an intermediate, before memory is even asked about
 def split(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
     """The same roots over contractions of at most two operands."""
     made: Made = {}
+    roots = share_contractions(roots, partial(_multiplications, sizes=sizes))
 
     def visit(node: Node, operands: tuple[Node, ...]) -> Node:
         if isinstance(node, Einsum):
@@ -45,6 +48,13 @@ def split(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
     memo: dict[Node, Node] = {node: visit(node, node.operands) for node in small}
     results = fold(roots, visit, memo)
     return [results[root] for root in roots]
+
+
+def _multiplications(node: Einsum, sizes: Mapping[str, int]) -> int:
+    """What a contraction costs, two operands at a time."""
+    factors = [factor for factor in zip(node.operands, node.labels, strict=True) if factor[1]]
+    extents = {a: max(1, dim.value(sizes)) for a, dim in enumerate(node.sizes)}
+    return _path(factors, range(node.rank), extents)[1]
 
 
 def _computed(node: Node) -> bool:

@@ -2,8 +2,8 @@
 
 Names are closed: ``a0`` arguments, ``o0`` outputs, ``t0`` temporaries (of rank 0: plain numbers),
 ``n0`` extents, ``i0`` loop indices, ``v0`` values, ``c0`` bounds of blocks. An access is a buffer
-name and one index per axis: the name of a loop index or of a computed one, an index that counts from
-the start of a block, or a position. Every buffer is C-contiguous.
+name and one index per axis: the name of a loop index or of a computed one, an index that counts
+from the start of a block, or a position. Every buffer is C-contiguous.
 """
 
 from __future__ import annotations

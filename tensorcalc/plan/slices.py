@@ -25,10 +25,13 @@ from tensorcalc.plan.tasks import Place, Slice, Task
 
 MAX_INDICES = 8  # that are tried, those of the most bytes
 MAX_DEPTH = 2  # passes inside of each other
+FAR = 8  # times as much as in the core's own cache is in the next one …
+FAR_COST = 0.4  # … whose bytes cost less than those of memory
 MIN_SAVED = 1 << 20  # bytes that a pass must save …
 MIN_SHARE = 0.2  # … and their share
 STEP_BYTES = 4096  # what one more call or loop costs, as bytes moved in the same time
-SHORT = 32  # rows below which a product of matrices does not run at full speed
+SHORT = 6  # bytes that a multiplication costs more in a product of one row than of many
+ROWS = 32  # that a product of matrices should have
 MAX_TRIED = 400  # arrangements
 
 
@@ -158,7 +161,7 @@ class _Arranger:
         return {loop: find(loop) for loop in parent}
 
     def is_passed_on(self, task: Task) -> bool:
-        """Whether only tasks of the same loops read a result, point by point: it is never stored."""
+        """Whether only tasks of the same loops read a result: then it is never stored."""
         readers = self.users.get(task.node, ())
         if task.node in self.roots or task.reduced or not readers or not task.is_nest:
             return False
@@ -201,38 +204,39 @@ class _Arranger:
 
     def plain(self, tasks: Sequence[Task]) -> float:
         """The bytes moved beyond the cache by tasks that are done one after the other."""
+        once, each = self.moved(tasks)
+        steps = STEP_BYTES * len(tasks) + sum(self.waste(task) for task in tasks)
+        return steps + once + self.rate(once) * (each - once)
+
+    def moved(self, tasks: Sequence[Task]) -> tuple[int, int]:
+        """The bytes of all that tasks touch, and the same counted anew for every task."""
         most: dict[Node, int] = {}
         each = 0
         for task in tasks:
             for node, count in self.touched(task).items():
-                most[node] = max(most.get(node, 0), count)
-                if count > self.budget // 8:
+                if count > self.budget // 8 or node not in most:
                     each += count
-        steps = STEP_BYTES * len(tasks) + sum(self.waste(task) for task in tasks)
-        total = sum(most.values())
-        return steps + (total if total <= self.budget else max(total, each))
+                most[node] = max(most.get(node, 0), count)
+        once = sum(most.values())
+        return once, max(once, each)
+
+    def rate(self, total: int) -> float:
+        """What it costs to touch a byte again, by how many there are."""
+        if total <= self.budget:
+            return 0.0
+        return FAR_COST if total <= FAR * self.budget else 1.0
 
     def waste(self, task: Task) -> float:
-        """What short rows cost a product of matrices, as bytes."""
+        """What short blocks cost a product of matrices, as bytes."""
         if "GEMM" not in task.chosen.kind and task.chosen.kind != "SYRK":
             return 0.0
         work = prod(self.extent(task, k) for k in range(len(task.space)))
-        rows = [
-            prod(self.extent(task, k) for k in group)
-            for group in (task.chosen.m, task.chosen.n, task.chosen.k)
-        ]
-        whole = [
-            prod(task.space[k].value(self.sizes) for k in group)
-            for group in (task.chosen.m, task.chosen.n, task.chosen.k)
-        ]
-        return sum(
-            work * (SHORT / have - SHORT / could)
-            for have, could in zip(
-                [min(SHORT, max(1, n)) for n in rows],
-                [min(SHORT, max(1, n)) for n in whole],
-                strict=True,
-            )
-        )
+        lost = 0.0
+        for group in (task.chosen.m, task.chosen.n, task.chosen.k):
+            whole = prod(task.space[k].value(self.sizes) for k in group)
+            block = prod(self.extent(task, k) for k in group)
+            lost += SHORT / max(1, block) - SHORT / max(1, whole)
+        return work * lost
 
     # ── the search ───────────────────────────────────────────────────────────────────────────
 
@@ -278,9 +282,9 @@ class _Arranger:
         extent = self.extent(task, loop)
         unit = sum(self.units(loops).values())
         fitting = max(1, self.budget // 2 // max(1, unit))
-        found = {1 << (fitting.bit_length() - 1)}
-        if fitting < SHORT:
-            found |= {1, SHORT}
+        found = {1 << (fitting.bit_length() - 1), 1 << (fitting * FAR // 2).bit_length() - 1}
+        if fitting < ROWS:
+            found |= {1, ROWS // 2, ROWS, 2 * ROWS, 4 * ROWS}
         return sorted(block for block in found if 2 * block <= extent)
 
     def units(self, loops: Mapping[Task, int]) -> dict[Node, int]:
@@ -317,14 +321,18 @@ class _Arranger:
             for task in inside:
                 task.cut[loops[task]] = new
             once, done = self.best(inside, depth + 1)
-            stays, again, local = self.traffic(inside, new)
-            total = self.footprint(inside)
-            if total <= self.budget:  # what has no such axis stays in the cache; blocks never leave
-                more = count * (once - stays - local) + again
-            elif len(done) != len(inside) or any(isinstance(d, Pass) for d in done):
+            fixed, added, local = self.traffic(inside, new)
+            steps = STEP_BYTES * len(inside) + sum(self.waste(task) for task in inside)
+            total, each = self.moved(inside)
+            passing = total - fixed - local
+            if any(isinstance(found, Pass) for found in done):
                 more = count * once
+            elif total <= self.budget:  # blocks, and what is added to, never leave the cache
+                more = count * (passing + steps) + fixed + added
+            elif total - fixed <= self.budget:
+                more = count * (passing + steps + self.rate(total) * (fixed + added))
             else:
-                more = count * (once + again)
+                more = count * (passing + steps + self.rate(total) * (each + added - passing))
             for task in inside:
                 del task.cut[loops[task]]
             if more < whole:
@@ -335,36 +343,30 @@ class _Arranger:
                 cost, items = cost + whole, [*items, *inside]
         return cost, items
 
-    def footprint(self, tasks: Sequence[Task]) -> int:
-        most: dict[Node, int] = {}
-        for task in tasks:
-            for node, count in self.touched(task).items():
-                most[node] = max(most.get(node, 0), count)
-        return sum(most.values())
-
     def traffic(self, tasks: Sequence[Task], new: Slice) -> tuple[int, int, int]:
-        """Of one block, the bytes of what has no axis that is cut, again counting what is added
-        to, and of what exists for the block only."""
+        """Bytes of a block: of what has no axis that is cut, is added to, is for the block only."""
         most: dict[Node, int] = {}
         fixed: set[Node] = set()
         added: set[Node] = set()
+        local: set[Node] = set()
+        inside = {task.node for task in tasks}
         for task in tasks:
             for node, count in self.touched(task).items():
                 most[node] = max(most.get(node, 0), count)
             (loop,) = [k for k, cut in task.cut.items() if cut is new]
             fixed |= {node for node, place in task.reads if loop not in place}
             if loop in task.reduced:
-                fixed.add(task.node)
                 added.add(task.node)
-        inside = {task.node for task in tasks}
-        local = 0
-        for task in tasks:
-            node = task.node
-            is_local = node not in self.roots and node not in fixed
-            if is_local and all(user in tasks for user in self.users.get(node, ())):
-                local += most[node]
-        stays = sum(most[node] for node in fixed - (inside - added))
-        return stays, stays + sum(most[node] for node in added), local
+            elif task.node not in self.roots and inside.issuperset(
+                user.node for user in self.users.get(task.node, ())
+            ):
+                local.add(task.node)
+        fixed = (fixed - inside) | added
+        return (
+            sum(most[node] for node in fixed),
+            sum(most[node] for node in added),
+            sum(most[node] for node in local),
+        )
 
     def levels(self, tasks: Sequence[Task], loops: Mapping[Task, int]) -> dict[Task, int]:
         """Which pass a task belongs to; one without the index comes before the pass of its number.

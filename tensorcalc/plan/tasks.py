@@ -99,7 +99,7 @@ def task_of(node: Node, chosen: Class, stored: Container[Node], sizes: Mapping[s
         return _call(node)
     found = loops(node)
     numbers = range(len(found.dims))
-    short = _written_out(found, sizes) if chosen is LOOP else ()
+    short = _written_out(node, found, stored, sizes) if chosen is LOOP else ()
     long = [k for k in numbers if k not in short]
     place = {k: number for number, k in enumerate(long)}
     kept = [k for k in short if k not in found.reduced]
@@ -144,18 +144,29 @@ def _call(node: Node) -> Task:
     )
 
 
-def _written_out(found: Loops, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """The loops that are written out: the shortest, while there are few entries."""
-    if not found.reduced:
-        return ()
+def _written_out(
+    node: Node, found: Loops, stored: Container[Node], sizes: Mapping[str, int]
+) -> tuple[int, ...]:
+    """The loops that are written out: short ones over entries that lie side by side."""
     extents = [dim.value(sizes) for dim in found.dims]
+    if not found.reduced or min(extents) > MAX_INSTANCES:
+        return ()
+    values = Values(Memory(stored))
+    values.define(node, tuple(range(len(extents))))
+    apart = {
+        index
+        for key in values.entries
+        if key[0] == "load"
+        for index in key[2][:-1]  # type: ignore[index]
+    }
     chosen: list[int] = []
     for k in sorted(range(len(extents)), key=lambda k: (extents[k], k)):
         inside = prod(extents[j] for j in (*chosen, k))
         left = prod(extents[j] for j in range(len(extents)) if j not in (*chosen, k))
         if extents[k] == 0 or inside > MAX_INSTANCES or left < MIN_LOOPED:
             break
-        chosen.append(k)
+        if k not in apart:
+            chosen.append(k)
     return tuple(sorted(chosen))
 
 
