@@ -16,6 +16,7 @@ from math import prod
 from tensorcalc.dims import Dim
 from tensorcalc.errors import LimitError
 from tensorcalc.ir import Einsum, MatrixFunction, Node, Unknown, Variable
+from tensorcalc.plan.axes import arrange_axes
 from tensorcalc.plan.contract import split
 from tensorcalc.plan.host import Hosted, replace_hosted
 from tensorcalc.plan.memory import share
@@ -63,7 +64,8 @@ def plan(
     `budget` the bytes that a block of a split index may take (half of the cache if None).
     """
     known, hosted = replace_hosted(list(outputs.values()))
-    roots = [_computed(node) for node in split(replace_logsumexp(known, item), sizes)]
+    contracted = arrange_axes(split(replace_logsumexp(known, item), sizes), sizes)
+    roots = [_computed(node) for node in contracted]
     order = schedule(roots, sizes, item, budget)
     return _Planner(roots, sizes, declared or {}, item, hosted).program(order)
 
