@@ -18,26 +18,29 @@ import scipy.linalg.cython_blas
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.compiler import Flags
 from numba.extending import intrinsic
 
-# what each routine takes: c a letter, i an int, f a number, p an array and an offset into it
+# what each routine takes: c a letter, i an int, f a number, p an array and an offset into it,
+# o an int that it sets, which becomes the value of the call
 ROUTINES = {
     "gemv": "ciifpipifpi",
     "ger": "iifpipipi",
     "gemm": "cciiifpipifpi",
     "syrk": "cciifpifpi",
+    "trsm": "cccciifpipi",
+    "trsv": "cccipipi",
 }
 PREFIXES = {types.float64: "d", types.float32: "s"}
 
 
-def _register() -> None:
+def _register(table: dict[str, Any], routines: list[str]) -> None:
     """Tell LLVM where the routines are, under names that stay the same in every process."""
     address = ctypes.pythonapi.PyCapsule_GetPointer
     address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     name_of = ctypes.pythonapi.PyCapsule_GetName
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    table = scipy.linalg.cython_blas.__pyx_capi__
-    for routine in [*ROUTINES, "dot"]:
+    for routine in routines:
         for prefix in PREFIXES.values():
             capsule = table[prefix + routine]
             llvmlite.binding.add_symbol(
@@ -45,7 +48,7 @@ def _register() -> None:
             )
 
 
-_register()
+_register(scipy.linalg.cython_blas.__pyx_capi__, [*ROUTINES, "dot"])
 
 
 def _declare(routine: str, kinds: str, result: bool = False) -> Any:
@@ -59,8 +62,13 @@ def _declare(routine: str, kinds: str, result: bool = False) -> Any:
         def codegen(context, builder, signature, args):
             values = cgutils.unpack_tuple(builder, args[0])
             given = list(zip(signature.args[0], values, strict=True))
-            lowered, pointers, position = [], [], 0
+            lowered, pointers, position, info = [], [], 0, None
             for kind in kinds:
+                if kind == "o":
+                    info = cgutils.alloca_once(builder, ir.IntType(32))
+                    lowered.append(info)
+                    pointers.append(info.type)
+                    continue
                 vtype, value = given[position]
                 position += 1
                 if kind == "p":
@@ -81,20 +89,66 @@ def _declare(routine: str, kinds: str, result: bool = False) -> Any:
                 builder.module, ir.FunctionType(returned, pointers), name
             )
             value = builder.call(function, lowered)
+            if info is not None:
+                return builder.load(info)
             return value if result else context.get_dummy_value()
 
-        return (number if result else types.void)(arguments), codegen
+        value_type = types.int32 if "o" in kinds else number if result else types.void
+        return value_type(arguments), codegen
 
     return intrinsic(typing)
 
+
+def subroutine(result: Any) -> Any:
+    """A decorator: a function of numbers and arrays that kernels call; `result` is its type.
+
+    Numba's `njit` would compile it for callers from Python, too, and once more for every constant
+    argument, which takes twice the time.
+    """
+
+    def decorate(function):
+        def typing(typingctx, *arguments):
+            def codegen(context, builder, signature, args):
+                flags: Any = Flags()
+                flags.nrt = True
+                flags.error_model = "numpy"
+                inner = result(*arguments)
+                made = context.compile_subroutine(builder, function, inner, flags=flags)
+                given = cgutils.unpack_tuple(builder, args[0])
+                return context.call_internal(builder, made.fndesc, inner, given)
+
+            return result(types.StarArgTuple(arguments)), codegen
+
+        return intrinsic(typing)
+
+    return decorate
+
+
+def _compact(typingctx):
+    """Tell LLVM not to inline the function that this stands in, nor to unroll its loops.
+
+    That halves the time to compile a long function.
+    """
+
+    def codegen(context, builder, signature, args):
+        builder.function.attributes.add("noinline")
+        builder.function.attributes.add("optsize")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+compact: Any = intrinsic(_compact)
 
 _gemv = _declare("gemv", ROUTINES["gemv"])
 _ger = _declare("ger", ROUTINES["ger"])
 _gemm = _declare("gemm", ROUTINES["gemm"])
 _syrk = _declare("syrk", ROUTINES["syrk"])
+_trsm = _declare("trsm", ROUTINES["trsm"])
+_trsv = _declare("trsv", ROUTINES["trsv"])
 _dot = _declare("dot", "ipipi", result=True)
 
-N, T, L, U = ord("N"), ord("T"), ord("L"), ord("U")
+N, T, L, U, R = ord("N"), ord("T"), ord("L"), ord("U"), ord("R")
 
 
 @njit(nogil=True, error_model="numpy")

@@ -10,126 +10,36 @@ from numba import njit
 
 from tensorcalc.kernels.blas import gemm
 from tensorcalc.kernels.elementwise import accumulate
+from tensorcalc.kernels.factor import (
+    factor_det,
+    factor_inverse,
+    factor_logdet,
+    factor_solve,
+    factorize,
+)
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 @njit(**OPTIONS)
-def _lu(a):
-    """The LU factors of a (n, n) with partial pivoting in float64, the pivots, and the sign.
-
-    A matrix that is exactly singular keeps a zero on the diagonal.
-    """
-    n = a.shape[0]
-    lu = np.empty((n, n), np.float64)
-    for i in range(n):
-        for j in range(n):
-            lu[i, j] = a[i, j]
-    pivots = np.empty(n, np.int64)
-    sign = 1.0
-    for k in range(n):
-        p = k
-        largest = abs(lu[k, k])
-        for i in range(k + 1, n):
-            size = abs(lu[i, k])
-            if size > largest or size != size:
-                p, largest = i, size
-        pivots[k] = p
-        if p != k:
-            sign = -sign
-            for j in range(n):
-                lu[k, j], lu[p, j] = lu[p, j], lu[k, j]
-        if lu[k, k] == 0.0:
-            continue
-        for i in range(k + 1, n):
-            factor = lu[i, k] / lu[k, k]
-            lu[i, k] = factor
-            if factor != 0.0:
-                for j in range(k + 1, n):
-                    lu[i, j] -= factor * lu[k, j]
-    return lu, pivots, sign
-
-
-@njit(**OPTIONS)
-def _finite(a):
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            if not math.isfinite(a[i, j]):
-                return False
-    return True
-
-
-LARGE = 64  # from here LAPACK is faster than plain loops
-
-
-@njit(**OPTIONS)
 def inv(a, out):
     """Fill out (n, n) with the inverse of a (n, n); NaN where there is none."""
-    n = a.shape[0]
-    lu, pivots, _ = (
-        _lu(a) if n < LARGE else (np.empty((0, 0), np.float64), np.empty(0, np.int64), 0.0)
-    )
-    if n >= LARGE:
-        _, log_size = _slogdet(a)
-        if _finite(a) and log_size > -math.inf:
-            out[:, :] = np.linalg.inv(a)
-        else:
-            out[:, :] = math.nan
-        return
-    singular = False
-    for k in range(n):
-        singular = singular or lu[k, k] == 0.0
-    column = np.empty(n, np.float64)
-    for j in range(n):
-        for i in range(n):
-            column[i] = 1.0 if i == j else 0.0
-        for k in range(n):
-            p = pivots[k]
-            column[k], column[p] = column[p], column[k]
-        for i in range(n):
-            for k in range(i):
-                column[i] -= lu[i, k] * column[k]
-        for i in range(n - 1, -1, -1):
-            for k in range(i + 1, n):
-                column[i] -= lu[i, k] * column[k]
-            column[i] /= lu[i, i]
-        for i in range(n):
-            out[i, j] = math.nan if singular else column[i]
-
-
-@njit(**OPTIONS)
-def _slogdet(a):
-    if a.shape[0] >= LARGE and _finite(a):
-        sign, log_size = np.linalg.slogdet(a)
-        return float(sign), float(log_size)
-    lu, _, sign = _lu(a)
-    log_size = 0.0
-    for k in range(lu.shape[0]):
-        pivot = lu[k, k]
-        if pivot < 0.0:
-            sign = -sign
-        if pivot == 0.0:
-            return 0.0, -math.inf
-        log_size += math.log(abs(pivot))
-    return sign, log_size
+    lu, pivots = np.empty_like(out), np.empty(a.shape[0], np.int32)
+    factor_inverse(lu, pivots, factorize(a, lu, pivots), out)
 
 
 @njit(**OPTIONS)
 def det(a):
     """The determinant of a (n, n)."""
-    if a.shape[0] >= LARGE and _finite(a):
-        return float(np.linalg.det(a))
-    lu, _, sign = _lu(a)
-    for k in range(lu.shape[0]):
-        sign *= lu[k, k]
-    return sign
+    lu, pivots = np.empty(a.shape, a.dtype), np.empty(a.shape[0], np.int32)
+    return factor_det(lu, pivots, factorize(a, lu, pivots))
 
 
 @njit(**OPTIONS)
 def logdet(a):
     """The logarithm of the determinant of a (n, n); NaN where that is negative."""
-    sign, log_size = _slogdet(a)
-    return math.nan if sign < 0.0 else log_size
+    lu, pivots = np.empty(a.shape, a.dtype), np.empty(a.shape[0], np.int32)
+    return factor_logdet(lu, pivots, factorize(a, lu, pivots))
 
 
 @njit(**OPTIONS)
@@ -177,13 +87,12 @@ def matrix_power(a, exponent, out):
     if exponent != math.floor(exponent) or not math.isfinite(exponent):
         raise ValueError("the exponent of a power of a matrix is no integer")
     n = a.shape[0]
-    square = np.empty((n, n), np.float64)
+    square, other = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
+    square[:, :] = a
     if exponent < 0:
-        inv(a, square)
-    else:
-        square[:, :] = a
+        inv(square, other)
+        square, other = other, square
     result = np.eye(n)
-    other = np.empty((n, n), np.float64)
     count = int(abs(exponent))
     while count > 0:
         if count % 2 == 1:
@@ -256,30 +165,9 @@ def expm(a, out):
     for i in range(n):
         for j in range(n):
             low[i, j], high[i, j] = even[i, j] - odd[i, j], even[i, j] + odd[i, j]
-    lu, pivots, _ = _lu(low)
-    _solve(lu, pivots, high)
+    pivots = np.empty(n, np.int32)
+    factor_solve(x, pivots, factorize(low, x, pivots), 0, high, high)
     for _ in range(squarings):
         _multiply(high, high, low)
         high, low = low, high
     out[:, :] = high
-
-
-@njit(**OPTIONS)
-def _solve(lu, pivots, right):
-    """Replace right (n, m) by the solution of the equations with the factors of `_lu`."""
-    n, m = right.shape
-    for k in range(n):
-        p = pivots[k]
-        if p != k:
-            for j in range(m):
-                right[k, j], right[p, j] = right[p, j], right[k, j]
-    for i in range(n):
-        for k in range(i):
-            for j in range(m):
-                right[i, j] -= lu[i, k] * right[k, j]
-    for i in range(n - 1, -1, -1):
-        for k in range(i + 1, n):
-            for j in range(m):
-                right[i, j] -= lu[i, k] * right[k, j]
-        for j in range(m):
-            right[i, j] /= lu[i, i]

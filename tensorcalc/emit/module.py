@@ -16,7 +16,7 @@ from tensorcalc.dims import Dims
 from tensorcalc.emit.cache import helpers_digest
 from tensorcalc.emit.source import Source
 
-ORDER = ("math", "hints", "elementwise", "blas", "linalg")
+ORDER = ("math", "hints", "elementwise", "blas", "lapack", "factor", "linalg")
 
 
 def kernel_module(source: Source) -> str:
@@ -71,8 +71,8 @@ def standalone(
         "positions": list(positions),
     }
     used = {where for where, _ in source.uses}
-    if "linalg" in used:
-        used |= {"elementwise", "blas"}
+    if used & {"factor", "linalg"}:
+        used |= {"elementwise", "blas", "lapack", "factor"}
     helpers = [_helper(module) for module in ORDER[1:] if module in used]
     docstring = '"""A kernel compiled by tensorcalc: call run(...) with arrays by name."""'
     parts = [
