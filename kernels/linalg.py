@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
-from tensorcalc.kernels.blas import gemm
+from tensorcalc.kernels.blas import N, _gemm, compact, subroutine
 from tensorcalc.kernels.elementwise import accumulate
 from tensorcalc.kernels.factor import (
     factor_det,
@@ -65,34 +65,38 @@ def norm(a):
     return scale * math.sqrt(total)
 
 
-@njit(**OPTIONS)
+@subroutine(types.void)
 def _multiply(a, b, out):
     """Fill out (n, n) with the product of a and b, both (n, n) and not out."""
+    compact()
     n = a.shape[0]
-    if n >= 8:
-        gemm(n, n, n, 1.0, a, 0, n, 1, b, 0, n, 1, 0.0, out, 0, n, 1)
+    if n >= 8:  # to Fortran, out' = b'*a'
+        _gemm((N, N, n, n, n, 1.0, b, 0, n, a, 0, n, 0.0, out, 0, n))
         return
     for i in range(n):
         for j in range(n):
-            out[i, j] = 0.0
-        for k in range(n):
-            factor = a[i, k]
-            for j in range(n):
-                out[i, j] += factor * b[k, j]
+            total = 0.0
+            for k in range(n):
+                total += a[i, k] * b[k, j]
+            out[i, j] = total
 
 
-@njit(**OPTIONS)
+@subroutine(types.void)
 def matrix_power(a, exponent, out):
     """Fill out (n, n) with an integer power of a (n, n), by repeated squaring."""
+    compact()
     if exponent != math.floor(exponent) or not math.isfinite(exponent):
         raise ValueError("the exponent of a power of a matrix is no integer")
     n = a.shape[0]
     square, other = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
-    square[:, :] = a
+    result = np.empty((n, n), np.float64)
+    for i in range(n):
+        for j in range(n):
+            square[i, j] = a[i, j]
+            result[i, j] = 1.0 if i == j else 0.0
     if exponent < 0:
         inv(square, other)
         square, other = other, square
-    result = np.eye(n)
     count = int(abs(exponent))
     while count > 0:
         if count % 2 == 1:
@@ -102,7 +106,9 @@ def matrix_power(a, exponent, out):
         if count > 0:
             _multiply(square, square, other)
             square, other = other, square
-    out[:, :] = result
+    for i in range(n):
+        for j in range(n):
+            out[i, j] = result[i, j]
 
 
 # numerator of the Padé approximation of degree 13, and the norm up to which it holds in float64:
@@ -115,9 +121,10 @@ PADE = (
 PADE_NORM = 5.371920351148152
 
 
-@njit(**OPTIONS)
+@subroutine(types.void)
 def expm(a, out):
     """Fill out (n, n) with the exponential of the matrix a (n, n); NaN if a is not finite."""
+    compact()
     n = a.shape[0]
     norm_1 = 0.0
     for j in range(n):
@@ -125,42 +132,35 @@ def expm(a, out):
         for i in range(n):
             total += abs(float(a[i, j]))
         norm_1 = total if total > norm_1 or total != total else norm_1
-    if not math.isfinite(norm_1):
-        out[:, :] = math.nan
-        return
+    scale = 1.0 if norm_1 < math.inf else math.nan
     squarings = 0
-    while norm_1 > PADE_NORM:
-        norm_1 /= 2.0
+    while PADE_NORM < norm_1 < math.inf:
+        norm_1 *= 0.5
+        scale *= 0.5
         squarings += 1
-    x = np.empty((n, n), np.float64)
+    x, x2 = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
+    x4, x6 = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
+    low, high = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
+    even, odd = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
     for i in range(n):
         for j in range(n):
-            x[i, j] = a[i, j] * 2.0**-squarings
-    x2, x4, x6 = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+            x[i, j] = a[i, j] * scale
     _multiply(x, x, x2)
     _multiply(x2, x2, x4)
     _multiply(x2, x4, x6)
-    low, high = np.empty_like(x), np.empty_like(x)
-    odd, even = np.empty_like(x), np.empty_like(x)
     for parity in range(2):  # the even powers, then the odd ones over x
+        p0, p2, p4, p6 = PADE[parity], PADE[parity + 2], PADE[parity + 4], PADE[parity + 6]
+        p8, p10, p12 = PADE[parity + 8], PADE[parity + 10], PADE[parity + 12]
         for i in range(n):
             for j in range(n):
-                high[i, j] = (
-                    PADE[parity + 12] * x6[i, j]
-                    + PADE[parity + 10] * x4[i, j]
-                    + PADE[parity + 8] * x2[i, j]
-                )
+                high[i, j] = p12 * x6[i, j] + p10 * x4[i, j] + p8 * x2[i, j]
         _multiply(x6, high, low)
         for i in range(n):
             for j in range(n):
-                low[i, j] += (
-                    PADE[parity + 6] * x6[i, j]
-                    + PADE[parity + 4] * x4[i, j]
-                    + PADE[parity + 2] * x2[i, j]
-                    + (PADE[parity] if i == j else 0.0)
-                )
-        if parity == 0:
-            even[:, :] = low
+                low[i, j] += p6 * x6[i, j] + p4 * x4[i, j] + p2 * x2[i, j]
+                low[i, j] += p0 if i == j else 0.0
+                if parity == 0:
+                    even[i, j] = low[i, j]
     _multiply(x, low, odd)
     for i in range(n):
         for j in range(n):
@@ -170,4 +170,6 @@ def expm(a, out):
     for _ in range(squarings):
         _multiply(high, high, low)
         high, low = low, high
-    out[:, :] = high
+    for i in range(n):
+        for j in range(n):
+            out[i, j] = high[i, j]
