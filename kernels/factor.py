@@ -20,7 +20,7 @@ from numba import types
 from tensorcalc.kernels.blas import L, N, R, T, U, _trsm, _trsv, compact, subroutine
 from tensorcalc.kernels.lapack import getrf, getri, potrf, potri
 
-SMALL = 16  # below, plain loops do LU, and LAPACK does nothing
+BLOCK = 64  # columns that LAPACK inverts at once
 TILE = 32  # both sides of a transposing copy stay in the cache
 
 
@@ -28,12 +28,12 @@ TILE = 32  # both sides of a transposing copy stay in the cache
 def factorize(a, lu, pivots):
     """Factorize a (n, n), which stays as it is, into lu and pivots; the kind of the factors.
 
-    Cholesky if `a` is exactly symmetric and positive definite, and not small; else LU, which keeps
-    a zero on its diagonal if `a` is exactly singular.
+    Cholesky if `a` is exactly symmetric and positive definite; else LU, which keeps a zero on its
+    diagonal if `a` is exactly singular.
     """
     compact()
     n = a.shape[0]
-    definite = n >= SMALL
+    definite = n > 0
     for i in range(n):
         definite &= a[i, i] > 0.0
     if definite:
@@ -55,23 +55,8 @@ def factorize(a, lu, pivots):
         for i in range(n):
             for j in range(n):
                 lu[i, j] = math.nan
-    elif n >= SMALL:
+    elif n > 0:
         getrf((n, n, lu, 0, n, pivots, 0))
-    else:
-        for k in range(n):
-            p = k
-            for j in range(k + 1, n):
-                if abs(lu[k, j]) > abs(lu[k, p]):
-                    p = j
-            pivots[k] = p + 1
-            if lu[k, p] != 0.0:
-                for i in range(n):
-                    lu[i, k], lu[i, p] = lu[i, p], lu[i, k]
-                for j in range(k + 1, n):
-                    lu[k, j] /= lu[k, k]
-                for i in range(k + 1, n):
-                    for j in range(k + 1, n):
-                        lu[i, j] -= lu[i, k] * lu[k, j]
     return 0
 
 
@@ -136,17 +121,15 @@ def factor_inverse(lu, pivots, kind, out):
     n = lu.shape[0]
     for i in range(n):
         for j in range(n):
-            out[i, j] = lu[i, j] if n >= SMALL else 1.0 if i == j else 0.0
-    if n < SMALL:
-        _solve(lu, pivots, kind, 0, out)
-    elif kind == 1:
+            out[i, j] = lu[i, j]
+    if kind == 1:
         potri((L, n, out, 0, n))
         for i0 in range(0, n, TILE):
             for j0 in range(0, i0 + 1, TILE):
                 for i in range(i0, min(i0 + TILE, n)):
                     for j in range(j0, min(j0 + TILE, i)):
                         out[i, j] = out[j, i]
-    elif getri((n, out, 0, n, pivots, 0, np.empty((64, n), lu.dtype), 0, 64 * n)) != 0:
+    elif n > 0 and getri((n, out, 0, n, pivots, 0, np.empty((BLOCK, n), lu.dtype), 0, BLOCK * n)):
         for i in range(n):
             for j in range(n):
                 out[i, j] = math.nan
@@ -154,56 +137,35 @@ def factor_inverse(lu, pivots, kind, out):
 
 @subroutine(types.void)
 def factor_solve(lu, pivots, kind, transposed, b, out):
-    """Fill out (n, m) with ``inv(a)*b``, or ``inv(a')*b``; b (n, m) may be out."""
-    compact()
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            out[i, j] = b[i, j]
-    _solve(lu, pivots, kind, 1 if transposed else 0, out)
-
-
-@subroutine(types.void)
-def _solve(lu, pivots, kind, transposed, x):
-    """Replace x (n, m) by the solution, by NaN where there is none; `transposed` is 0 or 1.
+    """Fill out (n, m) with ``inv(a)*b``, or ``inv(a')*b``; b (n, m) may be out.
 
     To Fortran an equation ``t*y = x`` is ``y'*t' = x'`` with its own t' and x': a solution from
     the right, without any copy.
     """
     compact()
-    n, m = x.shape
+    n, m = out.shape
+    singular = m == 0
     for k in range(n):
-        if not abs(lu[k, k]) > 0.0:  # 0 or NaN
-            for i in range(n):
-                for j in range(m):
-                    x[i, j] = math.nan
-            return
+        singular |= not abs(lu[k, k]) > 0.0  # 0 or NaN
+    for i in range(n):
+        for j in range(m):
+            out[i, j] = math.nan if singular else b[i, j]
+    if singular:
+        return
     for stage in range(4):  # exchange if transposed; two triangles; exchange if not
         if stage == 0 or stage == 3:
             for step in range(n if kind == 0 and transposed == (stage == 0) else 0):
                 k = step if transposed else n - 1 - step
                 p = pivots[k] - 1
                 for j in range(m):
-                    x[k, j], x[p, j] = x[p, j], x[k, j]
+                    out[k, j], out[p, j] = out[p, j], out[k, j]
             continue
         upper = kind == 1 or stage - 1 != transposed
-        unit = kind == 0 and upper
+        triangle = L if upper else U
+        diagonal = U if upper and kind == 0 else N
         across = stage == 1 if kind == 1 else transposed == 1  # the triangle stands transposed
-        if n >= SMALL and m > 0:
-            triangle = L if upper else U
-            diagonal = U if unit else N
-            if m == 1:
-                _trsv((triangle, N if across else T, diagonal, n, lu, 0, n, x, 0, 1))
-            else:
-                turn = T if across else N
-                _trsm((R, triangle, turn, diagonal, m, n, 1.0, lu, 0, n, x, 0, m))
-            continue
-        for step in range(n):
-            i = step if upper == across else n - 1 - step
-            for before in range(step):
-                k = before if upper == across else n - 1 - before
-                factor = lu[k, i] if across else lu[i, k]
-                for j in range(m):
-                    x[i, j] -= factor * x[k, j]
-            if not unit:
-                for j in range(m):
-                    x[i, j] /= lu[i, i]
+        if m == 1:
+            _trsv((triangle, N if across else T, diagonal, n, lu, 0, n, out, 0, 1))
+        else:
+            turn = T if across else N
+            _trsm((R, triangle, turn, diagonal, m, n, 1.0, lu, 0, n, out, 0, m))
