@@ -59,7 +59,18 @@ def run_source() -> Callable[..., list[Any]]:
 
         return function
 
+    def factorize(a: Any, lu: Any, pivots: Any) -> int:
+        lu[:] = a
+        return 0
+
+    def factor_solve(lu: Any, pivots: Any, kind: int, turned: int, b: Any, out: Any) -> None:
+        out[:] = MATRIX["inv"](lu.T if turned else lu) @ b
+
     names: dict[str, Any] = {
+        "factorize": factorize, "factor_solve": factor_solve, "int32": np.int32,
+        "factor_inverse": lambda lu, pivots, kind, out: fill("inv")(lu, out),
+        "factor_det": lambda lu, pivots, kind: MATRIX["det"](lu),
+        "factor_logdet": lambda lu, pivots, kind: MATRIX["logdet"](lu),
         "number": np.float64, "double": np.float64, "empty": np.empty, "zeros": np.zeros,
         "accumulate": lambda total, x: total + x, "gemm": gemm, "gemv": gemv, "syrk": syrk,
         "inv": fill("inv"), "det": MATRIX["det"], "logdet": MATRIX["logdet"],

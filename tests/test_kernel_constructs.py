@@ -228,7 +228,7 @@ def test_equal_contractions_are_computed_once() -> None:
         "X : matrix(m, n); W : matrix(n, p); Y : matrix(m, p)\nsum(logsumexp(X*W, 2)) - sum(Y.*(X*W))"
     )
     kernel = tc.compile({"v": formula, "g": tc.grad(formula, "W")})
-    assert kernel.plan.count("GEMM") == 3
+    assert kernel.plan.count("GEMM") == 2
 
 
 # ── steps on the host, constants, and what is not compiled ───────────────────────────────────

@@ -25,7 +25,7 @@ def kernel_module(source: Source) -> str:
         '"""A kernel written by tensorcalc; its name is the digest of this text."""',
         f"# version {__version__}, helpers {helpers_digest()}",
         "from numpy import empty, full, zeros",
-        f"from numba import float64 as double, {source.dtype} as number, njit, types",
+        f"from numba import float64 as double, {source.dtype} as number, int32, njit, types",
     ]
     for module in ORDER:
         names = [name for where, name in source.uses if where == module]
@@ -80,7 +80,7 @@ def standalone(
         "import json\nimport math\n\nimport numpy as np",
         "from math import "
         + ", ".join(sorted({n for w, n in source.uses if w == "math"} | {"inf"})),
-        f"from numba import float64 as double, {source.dtype} as number, njit, types",
+        f"from numba import float64 as double, {source.dtype} as number, int32, njit, types",
         "from numpy import empty, full, zeros",
         f"FACTS = json.loads({json.dumps(json.dumps(facts))})",
         *helpers,

@@ -45,3 +45,9 @@ LINALG: dict[str, str] = {
     "inv": "inv", "det": "det", "logdet": "logdet", "norm2": "norm", "normF": "norm",
     "power": "matrix_power", "expm": "expm",
 }  # fmt: skip
+
+# of `kernels/factor.py`
+FACTORED: dict[str, str] = {
+    "inv": "factor_inverse", "det": "factor_det", "logdet": "factor_logdet",
+    "solve": "factor_solve", "solve_transposed": "factor_solve",
+}  # fmt: skip

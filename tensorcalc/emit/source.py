@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import prod
 
-from tensorcalc.emit.scalar import ELEMENTWISE, JOIN, LINALG, MATH, TEMPLATES
+from tensorcalc.emit.scalar import ELEMENTWISE, FACTORED, JOIN, LINALG, MATH, TEMPLATES
 from tensorcalc.errors import LimitError
 from tensorcalc.plan.program import (
     Accumulate,
@@ -35,9 +35,12 @@ from tensorcalc.plan.program import (
     flat,
 )
 
-PROGRAM_NAMES = re.compile(r"[acinotv]\d+")
+PROGRAM_NAMES = re.compile(r"[acinotv]\d+|[pk][ot]\d+")
 BLAS = {"GEMV": "gemv", "GEMM": "gemm", "SYRK": "syrk"}
 INDENT = "    "
+WORDS = frozenset(
+    "number double int32 empty zeros full range abs kernel natural wide known factorize".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,9 @@ def source(program: Program, dtype: str, *, allocate: bool = False) -> Source:
 
 def allowed_names() -> frozenset[str]:
     """Every name that may stand in a kernel beside the program's own."""
-    tables = (ELEMENTWISE, JOIN, MATH, LINALG, BLAS)
+    tables = (ELEMENTWISE, JOIN, MATH, LINALG, FACTORED, BLAS)
     functions = {name for table in tables for name in table.values()}
-    return frozenset(
-        functions
-        | set("number double empty zeros full range abs kernel natural wide known".split())
-    )
+    return frozenset(functions | WORDS)
 
 
 def check(text: str) -> None:
@@ -85,7 +85,7 @@ def check(text: str) -> None:
         for name in names:
             if name not in allowed and not PROGRAM_NAMES.fullmatch(name):
                 raise AssertionError(f"the emitter wrote the name {name!r}")
-        attribute = isinstance(node, ast.Attribute) and node.attr != "shape"
+        attribute = isinstance(node, ast.Attribute) and node.attr not in ("shape", "reshape")
         if attribute or isinstance(node, ast.Import | ast.ImportFrom | ast.Lambda):
             raise AssertionError(f"the emitter wrote a {type(node).__name__}")
 
@@ -98,6 +98,9 @@ class _Writer:
         self.passed = passed
         self.single = dtype == "float32"
         self.uses: set[tuple[str, str]] = set()
+        self.buffers = {
+            b.name: b for b in (*program.arguments, *program.temporaries, *program.results)
+        }
 
     def lines(self) -> list[str]:
         """The function, line by line."""
@@ -158,6 +161,8 @@ class _Writer:
             case Blas():
                 return self.around(step.loops, [self.blas(step)])
             case Call():
+                if step.kind == "factor" or step.factored:
+                    return self.factored(step)
                 return self.around(step.loops, [self.call(step)])
             case Pass():
                 return self.blocks(step)
@@ -279,17 +284,37 @@ class _Writer:
 
     def view(self, view: View) -> list[str]:
         """Array, offset and strides."""
-        buffer = next(
-            b
-            for b in (*self.program.arguments, *self.program.temporaries, *self.program.results)
-            if b.name == view.buffer
-        )
+        buffer = self.buffers[view.buffer]
         terms = []
         for axis, index in enumerate(view.start):
             if index != 0:
                 terms.append(" * ".join([str(index), *buffer.extents[axis + 1 :]]))
         strides = [" * ".join(stride) or "1" for stride in view.strides]
         return [view.buffer, " + ".join(terms) or "0", *strides]
+
+    def factored(self, step: Call) -> list[str]:
+        """A factorization, or what follows from one: calls of `kernels/factor.py`."""
+        (first, _), (target, _) = step.sources[0], step.target
+        lines = []
+        if step.kind == "factor":
+            n = self.buffers[target].extents[0]
+            lines.append(f"p{target} = empty({n}, int32)")
+            call = f"factorize({first}, {target}, p{target})"
+            lines.append(f"k{target} = {call}")
+            self.uses.add(("factor", "factorize"))
+            return lines
+        function = FACTORED[step.kind]
+        self.uses.add(("factor", function))
+        given = f"{first}, p{first}, k{first}"
+        if step.scalar:
+            return [f"{target} = {self.converted(f'{function}({given})')}"]
+        if step.kind == "inv":
+            return [f"{function}({given}, {target})"]
+        right, _ = step.sources[1]
+        extents = self.buffers[target].extents
+        shape = f"({extents[0]}, {' * '.join(extents[1:]) or '1'})"
+        sides = [f"{name}.reshape({shape})" for name in (right, target)]
+        return [f"{function}({given}, {int(step.kind != 'solve')}, {', '.join(sides)})"]
 
     def call(self, step: Call) -> str:
         """A call of `kernels/linalg.py`."""

@@ -18,6 +18,7 @@ from tensorcalc.errors import LimitError
 from tensorcalc.ir import Einsum, MatrixFunction, Node, Unknown, Variable
 from tensorcalc.plan.axes import arrange_axes
 from tensorcalc.plan.contract import split
+from tensorcalc.plan.factors import FACTOR, PLANNED, factorize, is_factored
 from tensorcalc.plan.host import Hosted, replace_hosted
 from tensorcalc.plan.memory import share
 from tensorcalc.plan.nest import Bounds, Names, nest
@@ -65,7 +66,7 @@ def plan(
     """
     known, hosted = replace_hosted(list(outputs.values()))
     contracted = arrange_axes(split(replace_logsumexp(known, item), sizes), sizes)
-    roots = [_computed(node) for node in contracted]
+    roots = [_computed(node) for node in factorize(contracted, sizes)]
     order = schedule(roots, sizes, item, budget)
     return _Planner(roots, sizes, declared or {}, item, hosted).program(order)
 
@@ -361,7 +362,7 @@ class _Planner:
         from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 
         node, operand = task.node, task.node.operands[0]
-        entry = MATRIX_FUNCTIONS[node.function]  # type: ignore[attr-defined]
+        function = node.function  # type: ignore[attr-defined]
         loops = tuple(
             [(f"i{k}", self.names.count(dim, cut)) for k, (dim, cut) in enumerate(task.shape)]
         )
@@ -377,16 +378,24 @@ class _Planner:
             )
 
         elements = self.elements(operand)
-        largest = max((d.value(self.sizes) for d in operand.dims[len(loops) :]), default=1)
+        is_scalar, work = not node.rank, elements
+        if function not in PLANNED:
+            entry = MATRIX_FUNCTIONS[function]
+            is_scalar = entry.result == 0
+            if entry.rank == 2 and not is_factored(node):
+                work *= max((d.value(self.sizes) for d in operand.dims[len(loops) :]), default=1)
+        if function == FACTOR or (is_factored(node) and not is_scalar):
+            work *= self.elements(node) // max(1, node.dims[0].value(self.sizes))
         return Call(
-            node.function,  # type: ignore[attr-defined]
+            function,
             loops,
             tuple([place(given) for given in node.operands]),
             place(node),
-            entry.result == 0,
-            2 * elements * (largest if entry.rank == 2 else 1),
+            is_scalar,
+            2 * work,
             self.item * (elements + self.elements(node)),
             (self.buffer(node),),
+            is_factored(node),
         )
 
     def host(self, node: Unknown) -> Host:

@@ -1,7 +1,8 @@
 """The loop program: what `plan` makes and `emit` writes out, as plain data; `str` of it is a table.
 
 Names are closed: ``a0`` arguments, ``o0`` outputs, ``t0`` temporaries (of rank 0: plain numbers),
-``n0`` extents, ``i0`` loop indices, ``v0`` values, ``c0`` bounds of blocks. An access is a buffer
+``n0`` extents, ``i0`` loop indices, ``v0`` values, ``c0`` bounds of blocks, ``pt0`` and ``kt0``
+the pivots and the kind of the factors in ``t0``. An access is a buffer
 name and one index per axis: the name of a loop index or of a computed one, an index that counts
 from the start of a block, or a position. Every buffer is C-contiguous.
 """
@@ -142,7 +143,8 @@ class Blas:
 class Call:
     """A step that calls a function of `kernels/linalg.py` for every point of `loops`.
 
-    `sources` and `target` are buffers with the indices of their leading axes.
+    `sources` and `target` are buffers with the indices of their leading axes. If the function is
+    `factored`, of `kernels/factor.py`, the first source holds the factors of a matrix.
     """
 
     kind: str
@@ -153,6 +155,7 @@ class Call:
     flops: int
     bytes: int
     outputs: tuple[str, ...]
+    factored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

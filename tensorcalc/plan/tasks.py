@@ -19,6 +19,7 @@ from tensorcalc.dims import Dim
 from tensorcalc.ir import Einsum, MatrixFunction, Node, Unknown, Variable
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.plan.classify import LOOP, Class
+from tensorcalc.plan.factors import PLANNED, is_factored
 from tensorcalc.plan.indices import Index, Loops, Point, is_reduction, loops, moved
 from tensorcalc.plan.values import Values
 
@@ -130,7 +131,7 @@ def task_of(node: Node, chosen: Class, stored: Container[Node], sizes: Mapping[s
 def _call(node: Node) -> Task:
     """The task of a function of whole arrays: its loops are over the leading axes."""
     batch = 0
-    if isinstance(node, MatrixFunction):
+    if isinstance(node, MatrixFunction) and node.function not in PLANNED and not is_factored(node):
         batch = node.operands[0].rank - MATRIX_FUNCTIONS[node.function].rank
     axes = tuple(range(batch))
 
