@@ -3,13 +3,18 @@
 A kernel never sees a wrong shape, type or layout: everything is checked or converted here. Which
 program runs depends on the sizes; it is planned once per tuple of shapes, and compiled only if its
 text is new. Calls may come from many threads.
+
+A call goes three ways. The first compares the arguments with those of the last kind: a function
+written for it (`dispatch.fast`) asks for the very type, shape, data type and layout and runs the
+compiled code. The second finds the kind in a dictionary, the third checks, converts and plans. What
+one thread remembers for all is one reference, replaced whole: the function of the first way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +29,7 @@ from tensorcalc.binding import (
     check_nodes,
     common_dtype,
 )
+from tensorcalc.dispatch import MAX_VALUES, MISSING, Convert, Result, fast, front
 from tensorcalc.emit.driver import drive
 from tensorcalc.emit.module import standalone
 from tensorcalc.emit.source import source
@@ -43,8 +49,6 @@ MIN_TURNED = 1 << 20  # bytes; a smaller array in Fortran's order is copied rath
 NOMINAL = 100  # the number of every size for a plan that is asked for before the first call
 
 ndarray = np.ndarray  # what is looked up in every call
-Convert = Callable[[Any], Any]
-Pick = Callable[[Any], tuple[Any, ...]]
 
 # a value of rank 0 of these types needs no check once one has passed
 NUMBERS = (int, float, np.float32, np.float64, np.ndarray)
@@ -65,9 +69,8 @@ class Entry:
     """What runs in one case."""
 
     run: Callable[..., tuple[Any, ...]]
-    pick: Pick | None  # its arguments among the values; None: all
-    changes: tuple[tuple[int, Convert], ...]  # of which arguments, before the run
-    finish: tuple[tuple[str, int, Convert | None], ...]  # name, place, and what comes after the run
+    arguments: tuple[tuple[int, Convert | None], ...]  # places among the values, and conversions
+    finish: tuple[Result, ...]
     case: Case
     program: Program | None  # None if all is interpreted …
     reason: str = ""  # … and why
@@ -86,8 +89,29 @@ def compile_nodes(
     return Kernel(outputs, variables, single, formula)
 
 
-class Kernel:
-    """A compiled function of arrays. Call it by keyword or in the order of its variables."""
+class Kernel(partial[Any]):
+    """A compiled function of arrays. Call it by keyword or in the order of its variables.
+
+    It is a `functools.partial` of the function from `dispatch.front` (with nothing fixed), as that
+    is entered without a method call between.
+    """
+
+    def __new__(
+        cls,
+        outputs: Mapping[str, Node],
+        variables: Mapping[str, Variable],
+        single: bool,
+        formula: str = "",
+    ) -> Kernel:
+        names = {**variables, **variables_of(*outputs.values())}
+        function, space = front(list(names), lambda *parts: self._called(*parts))
+        self = super().__new__(cls, function)
+        self._space = space
+        return self
+
+    _space: dict[
+        str, Any
+    ]  # the globals of the function that is called: ``fast`` is looked up there
 
     def __init__(
         self,
@@ -100,44 +124,62 @@ class Kernel:
         self._outputs = dict(outputs)
         self._variables = {**variables, **variables_of(*outputs.values())}
         self._names = tuple(self._variables)
-        self._named = _picker(self._names)
         self._needed = frozenset(variables_of(*outputs.values()))
         self._single = single
         self._formula = formula
-        self._entries: dict[tuple[object, ...], Entry] = {}  # by what is seen at a glance
+        # by what is seen at a glance: what runs, and the function that compares
+        self._entries: dict[tuple[object, ...], tuple[Entry, Callable[..., Any]]] = {}
         self._planned: dict[tuple[object, ...], Entry] = {}  # by what matters
         self._last: Entry | None = None
+        self._space["fast"] = self._unlike
 
     @property
     def variables(self) -> dict[str, Variable]:
         """What the kernel takes, in order."""
         return dict(self._variables)
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        values: Sequence[Any]
-        if args or len(kwargs) != len(self._names):
-            values = self._ordered(args, kwargs)
-        else:
-            try:
-                values = self._named(kwargs)
-            except KeyError:
-                values = self._ordered(args, kwargs)
+    def _called(
+        self,
+        places: Sequence[Any],
+        extra: Sequence[Any],
+        words: Sequence[Any],
+        more: Mapping[str, Any],
+    ) -> Any:
+        """A call with values in both ways, or too many: see `dispatch.front`."""
+        args = [value for value in places if value is not MISSING]
+        named = {n: v for n, v in zip(self._names, words, strict=True) if v is not MISSING}
+        return self._run(self._ordered([*args, *extra], {**named, **more}), None)
+
+    def _unlike(self, *values: Any) -> Any:
+        """A call with values, or `MISSING`, that are not of the kind of the last call."""
+        ordered: Sequence[Any] = values
+        if any(value is MISSING for value in values):
+            named = zip(self._names, values, strict=True)
+            ordered = self._ordered((), {n: v for n, v in named if v is not MISSING})
+        return self._run(ordered, values)
+
+    def _run(self, values: Sequence[Any], given: Sequence[Any] | None) -> Any:
+        """The results for a value or None per variable; `given` are what such calls come with."""
         key = tuple(
             [(v.shape, v.dtype, v.flags.num) if type(v) is ndarray else type(v) for v in values]
         )
-        entry = self._entries.get(key)
-        if entry is None:
-            entry, values = self._enter(key, values)
+        known = self._entries.get(key)
+        if known is None:
+            entry, values, again = self._enter(values, values if given is None else given)
+            if again is not None:
+                _remember(self._entries, key, (entry, again))
+        else:
+            entry, again = known
         self._last = entry
-        arguments = values if entry.pick is None else entry.pick(values)
-        if entry.changes:
-            arguments = list(arguments)
-            try:
-                for place, change in entry.changes:
-                    arguments[place] = change(arguments[place])
-            except OverflowError:  # an integer beyond every float
-                self._converted(values)  # refused there
-                raise
+        self._space["fast"] = again or self._unlike
+        try:
+            arguments = [
+                values[place] if convert is None else convert(values[place])
+                for place, convert in entry.arguments
+            ]
+        except OverflowError:  # an integer beyond every float
+            self._converted(values)  # refused there
+            raise
         found = entry.run(*arguments)
         results = {}
         for name, place, convert in entry.finish:
@@ -162,26 +204,34 @@ class Kernel:
         check_names(self._variables, values, (n for n in self._names if n in self._needed))
         return [values.get(name) for name in self._names]
 
-    def _enter(self, key: tuple[object, ...], values: Sequence[Any]) -> tuple[Entry, Sequence[Any]]:
-        """The entry for values of a kind not met before, and the values as it takes them."""
+    def _enter(
+        self, values: Sequence[Any], given: Sequence[Any]
+    ) -> tuple[Entry, Sequence[Any], Callable[..., Any] | None]:
+        """What runs for values of a kind not met before, and the values as it takes them.
+
+        Third comes the function that knows the kind again, if such values need no conversion.
+        """
         arrays = self._converted(values)
         turned = [array is not None and not array.flags.c_contiguous for array in arrays]
-        parts = [
+        parts = tuple([
             array if array is None else (array.shape, array.dtype, turn)
             for array, turn in zip(arrays, turned, strict=True)
-        ]
-        entry = self._planned.get(tuple(parts))
+        ])  # fmt: skip
+        entry = self._planned.get(parts)
         if entry is None:
             names = [name for name, turn in zip(self._names, turned, strict=True) if turn]
             entry = self._prepare(arrays, frozenset(names))
-            _remember(self._planned, tuple(parts), entry)
+            _remember(self._planned, parts, entry)
         checked = [
             value is array or (type(value) in NUMBERS and array.ndim == 0)
             for value, array in zip(values, arrays, strict=True)
         ]
-        if all(checked):
-            _remember(self._entries, key, entry)
-        return entry, arrays
+        if not all(checked):
+            return entry, arrays, None
+        if len(values) > MAX_VALUES:
+            return entry, arrays, self._unlike
+        again = fast(given, entry.run, entry.arguments, entry.finish, self._single, self._unlike)
+        return entry, arrays, again
 
     def _converted(self, values: Sequence[Any]) -> list[Any]:
         """Every value as an array of one float type, contiguous or large and in Fortran's order."""
@@ -224,16 +274,15 @@ class Kernel:
             return self._interpreted(case, "too long to compile")
         run = drive(program, case.dtype, case.sizes) if compiled else _never
         names = [buffer.name for buffer in program.results]
-        finish: list[tuple[str, int, Convert | None]] = []
+        finish: list[Result] = []
         for k, (output, name) in enumerate(zip(outputs, program.outputs, strict=True)):
             place = names.index(name)
             is_array = bool(program.results[place].extents)
             again = np.copy if name in program.outputs[:k] else None
-            finish.append((output, place, again if is_array else case.dtype.type))
+            finish.append(Result(output, place, again if is_array else case.dtype.type))
         variables = [str(buffer.variable) for buffer in program.arguments]
         arguments = [name for name in variables if name not in program.data]
-        pick, changes = self._passing(arguments, case)
-        return Entry(run, pick, changes, tuple(finish), case, program)
+        return Entry(run, self._passing(arguments, case), tuple(finish), case, program)
 
     def _interpreted(self, case: Case, reason: str) -> Entry:
         """An entry that runs NumPy."""
@@ -244,26 +293,26 @@ class Kernel:
             return tuple(evaluate(nodes, arrays, case.sizes, case.dtype))
 
         finish = [
-            (name, k, None if node.rank else _as_number)
+            Result(name, k, None if node.rank else _as_number)
             for k, (name, node) in enumerate(self._outputs.items())
         ]
-        pick, changes = self._passing(case.given, replace(case, turned=frozenset()))
-        return Entry(run, pick, changes, tuple(finish), case, None, reason)
+        arguments = self._passing(case.given, replace(case, turned=frozenset()))
+        return Entry(run, arguments, tuple(finish), case, None, reason)
 
     def _passing(
         self, arguments: Sequence[str], case: Case
-    ) -> tuple[Pick | None, tuple[tuple[int, Convert], ...]]:
-        """How a program's arguments are picked out of the values, and changed."""
-        places = [self._names.index(name) for name in arguments]
+    ) -> tuple[tuple[int, Convert | None], ...]:
+        """Where a program's arguments stand among the values, and how they are converted."""
         number: Convert = float if case.dtype == DOUBLE else case.dtype.type
-        changes: list[tuple[int, Convert]] = []
-        for k, name in enumerate(arguments):
+        result: list[tuple[int, Convert | None]] = []
+        for name in arguments:
+            convert: Convert | None = None
             if not self._variables[name].rank:
-                changes.append((k, complex if self._variables[name].is_complex else number))
+                convert = complex if self._variables[name].is_complex else number
             elif name in case.turned:
-                changes.append((k, np.transpose))
-        everything = places == list(range(len(self._names)))
-        return None if everything else _picker(places), tuple(changes)
+                convert = np.transpose
+            result.append((self._names.index(name), convert))
+        return tuple(result)
 
     def _shown(self) -> Entry:
         """The entry of the last call; before the first one, a plan for nominal sizes."""
@@ -330,17 +379,10 @@ def _never(*values: Any) -> tuple[Any, ...]:
     raise AssertionError("this program was only planned")
 
 
-def _picker(keys: Sequence[Any]) -> Pick:
-    """A function that gives the items of these keys, as a tuple."""
-    if len(keys) > 1:
-        return itemgetter(*keys)
-    return lambda values: tuple([values[key] for key in keys])
-
-
-def _remember(entries: dict[tuple[object, ...], Entry], key: tuple[object, ...], e: Entry) -> None:
+def _remember(entries: dict[tuple[object, ...], Any], key: tuple[object, ...], new: Any) -> None:
     if len(entries) >= MAX_ENTRIES:
         entries.clear()
-    entries[key] = e
+    entries[key] = new
 
 
 def _as_number(result: Array) -> Any:
