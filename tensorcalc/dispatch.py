@@ -8,6 +8,7 @@ of the user enter as data, the keywords as `co_varnames`.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import CodeType, FunctionType
@@ -18,6 +19,8 @@ import numpy as np
 Function = Callable[..., Any]
 Convert = Callable[[Any], Any]
 
+# C code that imports, as Numba's for LAPACK does, looks for __builtins__ among the globals
+GLOBALS: dict[str, Any] = {"__builtins__": builtins}
 MAX_VALUES = 200  # a function of more is called the slow way
 
 
@@ -69,7 +72,7 @@ def front(names: Sequence[str], slow: Function) -> tuple[FunctionType, dict[str,
     own = [f" {k}" for k in range(count)]  # no keyword that anybody writes
     tail = code.co_varnames[2 * count :]
     code = code.replace(co_varnames=(*own, *names, *tail))
-    space: dict[str, Any] = {"missing": MISSING, "slow": slow, "fast": None}
+    space = {**GLOBALS, "missing": MISSING, "slow": slow, "fast": None}
     function = FunctionType(code, space, "kernel", (MISSING,) * count)
     function.__kwdefaults__ = dict.fromkeys(names, MISSING)
     return function, space
@@ -94,7 +97,7 @@ def fast(
     Values of another kind, and numbers that `arguments` cannot convert, go to ``slow(*values)``.
     Nothing of `values` is kept but their shapes and types.
     """
-    space: dict[str, Any] = {"ndarray": np.ndarray, "behaved": behaved, "run": run, "slow": slow}
+    space = {**GLOBALS, "ndarray": np.ndarray, "behaved": behaved, "run": run, "slow": slow}
     tests = []
     for k, value in enumerate(values):
         if type(value) is np.ndarray:

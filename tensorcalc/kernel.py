@@ -30,7 +30,7 @@ from tensorcalc.binding import (
     common_dtype,
 )
 from tensorcalc.dispatch import MAX_VALUES, MISSING, Convert, Result, fast, front
-from tensorcalc.emit.driver import drive
+from tensorcalc.emit.driver import compiled_parts, drive
 from tensorcalc.emit.module import standalone
 from tensorcalc.emit.source import source
 from tensorcalc.errors import DomainError, TensorcalcError
@@ -39,7 +39,6 @@ from tensorcalc.ir import MatrixFunction, Node, Variable, sizes_of
 from tensorcalc.plan import plan
 from tensorcalc.plan.host import check_known
 from tensorcalc.plan.program import Host, Program, ProgramTooLongError
-from tensorcalc.plan.segments import segments
 from tensorcalc.plan.turn import reverse, turn
 from tensorcalc.traverse import postorder, variables as variables_of
 
@@ -72,8 +71,9 @@ class Entry:
     arguments: tuple[tuple[int, Convert | None], ...]  # places among the values, and conversions
     finish: tuple[Result, ...]
     case: Case
-    program: Program | None  # None if all is interpreted …
-    reason: str = ""  # … and why
+    program: Program | None  # None if all is interpreted: see `reason`
+    shapes: Mapping[str, tuple[int, ...]]  # of the program's results
+    reason: str = ""
 
 
 def compile_nodes(
@@ -272,7 +272,11 @@ class Kernel(partial[Any]):
             program = plan(outputs, case.sizes, given, case.dtype.itemsize)
         except ProgramTooLongError:
             return self._interpreted(case, "too long to compile")
-        run = drive(program, case.dtype, case.sizes) if compiled else _never
+        shapes = {
+            name: tuple([dim.value(case.sizes) for dim in node.dims])
+            for name, node in zip(program.outputs, outputs.values(), strict=True)
+        }
+        run = drive(program, case.dtype, case.sizes, shapes) if compiled else _never
         names = [buffer.name for buffer in program.results]
         finish: list[Result] = []
         for k, (output, name) in enumerate(zip(outputs, program.outputs, strict=True)):
@@ -282,7 +286,7 @@ class Kernel(partial[Any]):
             finish.append(Result(output, place, again if is_array else case.dtype.type))
         variables = [str(buffer.variable) for buffer in program.arguments]
         arguments = [name for name in variables if name not in program.data]
-        return Entry(run, self._passing(arguments, case), tuple(finish), case, program)
+        return Entry(run, self._passing(arguments, case), tuple(finish), case, program, shapes)
 
     def _interpreted(self, case: Case, reason: str) -> Entry:
         """An entry that runs NumPy."""
@@ -297,7 +301,7 @@ class Kernel(partial[Any]):
             for k, (name, node) in enumerate(self._outputs.items())
         ]
         arguments = self._passing(case.given, replace(case, turned=frozenset()))
-        return Entry(run, arguments, tuple(finish), case, None, reason)
+        return Entry(run, arguments, tuple(finish), case, None, {}, reason)
 
     def _passing(
         self, arguments: Sequence[str], case: Case
@@ -329,7 +333,7 @@ class Kernel(partial[Any]):
         shown = self._shown()
         if shown.program is None:
             return f"# interpreted: {shown.reason}\n"
-        parts = segments(shown.program)
+        parts = compiled_parts(shown.program, shown.shapes)
         dtype = shown.case.dtype.name
         return "\n".join(
             f"# {part.kind}\n" if isinstance(part, Host) else source(part, dtype).body

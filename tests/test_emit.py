@@ -87,6 +87,7 @@ import sys
 import numpy as np
 from tensorcalc import canonical as c
 from tensorcalc.dims import Dim
+from tensorcalc.emit import cache
 from tensorcalc.ir import Variable
 from tensorcalc.kernel import compile_nodes
 n = Dim.of("n")
@@ -94,7 +95,8 @@ x = Variable.of("x", (n,))
 f = c.einsum(0, (n,), [(c.elementwise("sigmoid", (x,)), (0,)), (x, (0,)), (x, (0,))])
 k = compile_nodes({"f": f}, {"x": x}, True)
 print(float(k(x=np.arange(3.0))))
-stats = k._last.run.stats
+(loaded,) = cache._loaded.values()
+stats = loaded.stats
 print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 
