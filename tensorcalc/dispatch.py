@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tensorcalc.emit.driver import Filling
+
 Function = Callable[..., Any]
 Convert = Callable[[Any], Any]
 
@@ -67,6 +69,8 @@ def front(names: Sequence[str], slow: Function) -> tuple[FunctionType, dict[str,
             f"    elif not extra and not more and {none}:",
             f"        return fast({put})",
         ]
+    else:
+        lines.append("    if not extra and not more: return fast()")
     lines.append(f"    return slow([{put}], extra, [{given}], more)")
     code = _code("\n".join(lines))
     own = [f" {k}" for k in range(count)]  # no keyword that anybody writes
@@ -110,19 +114,31 @@ def fast(
     taken = []
     for k, convert in arguments:
         space[f"c{k}"] = convert
-        taken.append(f"a{k}" if convert is None else f"c{k}(a{k})")
+        is_done = convert is None or (convert is float and type(values[k]) is float)
+        taken.append(f"a{k}" if is_done else f"c{k}(a{k})")
+    made = []
+    found = [f"r[{k}]" for k in range(len(results))]
+    if isinstance(run, Filling):  # written out
+        space["run"] = run.run
+        for k, (make, shape) in enumerate(run.made):
+            space |= {f"m{k}": make, f"e{k}": shape}
+            made.append(f"b{k} = m{k}(e{k})")
+        taken += [f"b{k}" for k in range(len(made))]
+        found = [f"b{k}" if is_made else f"r[{k}]" for is_made, k in run.found]
     built = []
     for k, (name, place, convert) in enumerate(results):
         space |= {f"n{k}": name, f"f{k}": convert}
-        item = f"r[{place}]" if convert is None else f"f{k}(r[{place}])"
+        item = found[place] if convert is None else f"f{k}({found[place]})"
         built.append(item if single else f"n{k}: {item}")
     given = ", ".join(f"a{k}" for k in range(len(values)))
-    text = f"""def fast({given}):
-    if {" and ".join(tests)}:
-        try:
-            r = run({", ".join(taken)})
-        except OverflowError:
-            return slow({given})
-        return {", ".join(built) if single else "{" + ", ".join(built) + "}"}
-    return slow({given})"""
+    text = "\n".join([
+        f"def fast({given}):",
+        f"    if {' and '.join(tests) or True}:",
+        "        try:",
+        *[f"            {line}" for line in (*made, f"r = run({', '.join(taken)})")],
+        "        except OverflowError:",
+        f"            return slow({given})",
+        f"        return {', '.join(built) if single else '{' + ', '.join(built) + '}'}",
+        f"    return slow({given})",
+    ])  # fmt: skip
     return FunctionType(_code(text), space, "kernel")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,189 @@ def test_large_arrays_in_fortran_order(precision: type, monkeypatch: pytest.Monk
             np.testing.assert_allclose(found[name], wanted, rtol=2e-5, atol=2e-5, err_msg=name)
     found["copy"][:] = 0
     assert turned["X"].any()
+
+
+def read_only(array: Any) -> Any:
+    """A copy that cannot be written."""
+    copy = array.copy()
+    copy.setflags(write=False)
+    return copy
+
+
+class Own(np.ndarray[Any, Any]):
+    """A subclass that is no plain array."""
+
+
+# values for X where a (4, 4) float64 array in C order was last, all taken
+OTHERS: dict[str, Any] = {
+    "the same kind": lambda a: a.copy(),
+    "read-only": read_only,
+    "a view": lambda a: np.stack([a, a])[1],
+    "in Fortran's order": np.asfortranarray,
+    "transposed": lambda a: a.T.copy().T,
+    "backwards": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+    "every second": lambda a: np.repeat(np.repeat(a, 2, 0), 2, 1)[::2, ::2],
+    "broadcast": lambda a: np.broadcast_to(a[0], a.shape),
+    "misaligned": lambda a: np.frombuffer(b"x" + a.tobytes(), offset=1).reshape(a.shape),
+    "of records": lambda a: np.stack([a, a], -1).view([("u", float), ("v", float)])["v"][..., 0],
+    "big endian": lambda a: a.astype(">f8"),
+    "single": lambda a: a.astype(np.float32),
+    "half": lambda a: a.astype(np.float16),
+    "int64": lambda a: np.round(a * 9).astype(np.int64),
+    "uint8": lambda a: np.abs(np.round(a * 9)).astype(np.uint8),
+    "bool": lambda a: a > 0,
+    "np.matrix": lambda a: a.view(np.matrix),
+    "a subclass": lambda a: a.view(Own),
+    "a list": lambda a: a.tolist(),
+    "larger": lambda a: np.pad(a, ((0, 3), (0, 0))),
+    "flatter": lambda a: a[:1],
+    "empty": lambda a: a[:0],
+    "of a type with metadata": lambda a: a.astype(np.dtype(float, metadata={"unit": "m"})),
+}
+REFUSED: dict[str, tuple[Any, type[TensorcalcError]]] = {
+    "masked": (lambda a: np.ma.masked_array(a), DomainError),
+    "complex": (lambda a: a + 0j, DomainError),
+    "objects": (lambda a: a.astype(object), DomainError),
+    "long double": (lambda a: a.astype(np.longdouble), DomainError),
+    "seconds": (lambda a: a.astype("m8[s]"), DomainError),
+    "a vector": (lambda a: a[0], ShapeError),
+    "flat": (lambda a: a.reshape(-1), ShapeError),
+    "rank 3": (lambda a: a[None], ShapeError),
+    "0-d": (lambda a: np.array(1.0), ShapeError),
+    "a number": (lambda a: 1.0, ShapeError),
+    "narrower": (lambda a: np.ascontiguousarray(a[:, :3]), ShapeError),
+    "wider": (lambda a: np.pad(a, ((0, 0), (0, 1))), ShapeError),
+    "nothing": (lambda a: None, DomainError),
+    "text": (lambda a: "abc", DomainError),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("by_name", [False, True])
+def test_kinds_after_a_known_one(product: Kernel, other: str, by_name: bool) -> None:
+    """What is remembered of one call is never taken for granted in the next, back and forth."""
+    data = values(4, 4, seed=3)
+    for given in (data["X"], OTHERS[other](data["X"]), data["X"], OTHERS[other](data["X"])):
+        expected = np.asarray(given, float) @ data["w"] * 2
+        result = product(X=given, w=data["w"], s=2.0) if by_name else product(given, data["w"], 2.0)
+        assert type(result) is np.ndarray
+        assert result.dtype == np.float64
+        np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("other", REFUSED)
+def test_refused_after_a_known_one(product: Kernel, other: str) -> None:
+    """A warm kernel refuses what a cold one does, and still serves."""
+    data = values(4, 4)
+    change: Any
+    change, kind = REFUSED[other]
+    expected = product(data["X"], data["w"], 1.0)
+    given = {"X": change(data["X"]), "w": data["w"], "s": 1.0}
+    for args, kwargs in (((), given), (tuple(given.values()), {})):
+        with pytest.raises(kind):
+            product(*args, **kwargs)
+        assert (product(data["X"], data["w"], 1.0) == expected).all()
+
+
+def test_an_array_that_changes_in_place(product: Kernel) -> None:
+    """The same object with another shape is another array."""
+    own, w = np.arange(16.0).reshape(4, 4).copy(), np.arange(4.0)
+    assert product(own, w, 1.0).shape == (4,)
+    own.resize((3, 4), refcheck=False)
+    assert product(own, w, 1.0).shape == (3,)
+    own.resize((4, 3), refcheck=False)
+    with pytest.raises(ShapeError):
+        product(own, w, 1.0)
+
+
+def test_numbers_of_changing_types(product: Kernel) -> None:
+    """Each call converts its own number."""
+    data = values(4, 4)
+    numbers: list[Any] = [2.0, 2, np.float32(2), np.float64(2), np.array(2.0), np.array(2), True]
+    for number in numbers + numbers[::-1]:
+        result = product(data["X"], data["w"], number)
+        np.testing.assert_allclose(result, float(number) * (data["X"] @ data["w"]), rtol=1e-14)
+    for wrong in (np.ones(1), np.ones((1, 1)), [1.0], "2", None, 2j):
+        with pytest.raises(TensorcalcError):
+            product(data["X"], data["w"], wrong)
+
+
+def test_no_array_is_kept(product: Kernel) -> None:
+    """After a call neither arguments nor results are held."""
+    data = values(4, 4)
+    for layout in (np.ascontiguousarray, read_only, np.asfortranarray):
+        X = layout(data["X"].copy())
+        for _ in range(3):
+            result = product(X=X, w=data["w"], s=1.0)
+        kept = weakref.ref(X), weakref.ref(result)
+        del X, result
+        assert [k() for k in kept] == [None, None]
+
+
+def test_words_that_are_names_elsewhere() -> None:
+    """Any name of a variable is a keyword, and none reaches a text."""
+    variables = {
+        name: Variable.of(name, (N,))
+        for name in [
+            "self",
+            "fast",
+            "missing",
+            "p0",
+            "k1",
+            "__debug__",
+            "a b",
+            "x):\n  os",
+            "ß",
+            "1",
+        ]
+    }
+    node = c.einsum(1, (N,), [(v, (0,)) for v in variables.values()])
+    kernel = compile_nodes({"f": node}, variables, True)
+    data = {name: np.full(3, k + 1.0) for k, name in enumerate(variables)}
+    for _ in range(2):
+        assert (kernel(**data) == 3628800).all()
+        assert (kernel(*data.values()) == 3628800).all()
+        with pytest.raises(UnknownNameError, match="no variable slow"):
+            kernel(**data, slow=1)
+
+
+CALLS: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
+    ((), {}, "no value for X"),
+    ((1,), {}, "no value for w"),
+    ((), {"w": 1, "s": 1}, "no value for X"),
+    ((1, 2, 3, 4, 5), {}, "5 values given"),
+    ((1, 2, 3, 4, 5), {"X": 1}, "5 values given"),
+    ((1, 2, 3), {"X": 1}, "X is given twice"),
+    ((1, 2), {"s": 1, "w": 1}, "w is given twice"),
+    ((1, 2, 3), {"z": 1}, "no variable z"),
+    ((), {"X": 1, "w": 1, "s": 1, "z": 1}, "no variable z"),
+]
+
+
+@pytest.mark.parametrize(("args", "kwargs", "words"), CALLS)
+def test_names_and_positions(
+    product: Kernel, args: tuple[Any, ...], kwargs: dict[str, Any], words: str
+) -> None:
+    """Values too many, too few, unknown or given twice are our errors, cold and warm."""
+    for _ in range(2):
+        with pytest.raises(TensorcalcError, match=words):
+            product(*args, **kwargs)
+        product(np.ones((4, 4)), np.ones(4), 1.0)
+
+
+def test_no_variables_and_many() -> None:
+    """A kernel of nothing, and one of more values than are compared one by one."""
+    nothing = compile_nodes({"f": c.ones(())}, {}, True)
+    assert nothing() == nothing() == 1
+    with pytest.raises(TensorcalcError, match="1 values given"):
+        nothing(1)
+    many = {f"v{k}": Variable.of(f"v{k}", (N,)) for k in range(210)}
+    kernel = compile_nodes(
+        {"f": c.add((N,), [(Fraction(1), v) for v in many.values()])}, many, True
+    )
+    for _ in range(2):
+        assert (kernel(*[np.ones(3)] * 210) == 210).all()
+        assert (kernel(**dict.fromkeys(many, np.ones(2))) == 210).all()
 
 
 BAD: list[tuple[dict[str, Any], type[TensorcalcError], str]] = [

@@ -5,11 +5,9 @@ The function of a program without steps on the host is the compiled one itself.
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
-from types import CodeType, FunctionType
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,24 @@ from tensorcalc.plan.segments import segments
 
 Run = Callable[..., tuple[Any, ...]]
 Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A compiled function that is given memory: large buffers get large pages from NumPy.
+
+    Each of `made` is a function of a shape and the shape. `found` says of each result whether it is
+    one of the `made`, or what `run` returns, and which. `dispatch.fast` writes such a call out.
+    """
+
+    run: Run
+    made: tuple[tuple[Callable[[tuple[int, ...]], Array], tuple[int, ...]], ...]
+    found: tuple[tuple[bool, int], ...]
+
+    def __call__(self, *arguments: Any) -> tuple[Any, ...]:
+        made = [make(shape) for make, shape in self.made]
+        returned = self.run(*arguments, *made)
+        return tuple([(made if is_made else returned)[k] for is_made, k in self.found])
 
 
 def drive(program: Program, dtype: np.dtype[Any], sizes: Mapping[str, int], shapes: Shapes) -> Run:
@@ -110,53 +126,25 @@ def _compiled(program: Program, dtype: np.dtype[Any], results: Sequence[Buffer])
     """The compiled function of a program without steps on the host, with these results."""
     _, run = emit(program, dtype.name)
     if program.passed:
-        run = _with_memory(run, program, dtype, results)
+        returned = [buffer.name for buffer in program.results]
+        passed = [buffer.name for buffer in program.passed]
+        owners = [b.name if b.name in returned else _owner(b.name, program) for b in results]
+        run = Filling(
+            run,
+            tuple([(_maker(buffer.start, dtype), buffer.shape) for buffer in program.passed]),
+            tuple([(n in passed, (passed if n in passed else returned).index(n)) for n in owners]),
+        )
     if any(isinstance(step, Call) and step.kind == "power" for step in program.steps):
         run = _with_errors(run)
     return run
 
 
-def _with_memory(
-    run: Run, program: Program, dtype: np.dtype[Any], results: Sequence[Buffer]
-) -> Run:
-    """The function of the arguments alone: buffers are allocated here, large ones in large pages.
-
-    Its text is written from counts: no list is packed in a call that may take a microsecond.
-    """
-    # C code that imports, as Numba's for LAPACK does, looks for __builtins__ among these globals
-    space: dict[str, Any] = {"__builtins__": builtins, "run": run, "d": dtype}
-    given = [f"a{k}" for k in range(len(program.arguments))]
-    passed = {buffer.name: f"b{k}" for k, buffer in enumerate(program.passed)}
-    lines = []
-    for k, buffer in enumerate(program.passed):
-        space |= {f"m{k}": _maker(buffer.start), f"s{k}": buffer.shape}
-        lines.append(f"    b{k} = m{k}(s{k}, d)")
-    returned = [buffer.name for buffer in program.results]
-    found = [
-        f"r[{returned.index(b.name)}]" if b.name in returned else passed[_owner(b.name, program)]
-        for b in results
-    ]
-    text = "\n".join([
-        f"def compute({', '.join(given)}):",
-        *lines,
-        f"    r = run({', '.join([*given, *passed.values()])})",
-        f"    return ({', '.join(found)},)",
-    ])  # fmt: skip
-    return FunctionType(_code(text), space)
-
-
-@lru_cache(maxsize=256)
-def _code(text: str) -> CodeType:
-    """The code of the one function of a text."""
-    module = compile(text, "<tensorcalc run>", "exec")
-    return next(found for found in module.co_consts if isinstance(found, CodeType))
-
-
-def _maker(start: float | None) -> Callable[[tuple[int, ...], np.dtype[Any]], Array]:
-    """What allocates a buffer that holds `start` first."""
-    if start is None:
-        return np.empty
-    return (lambda shape, dtype: np.full(shape, start, dtype)) if start else np.zeros
+def _maker(start: float | None, dtype: np.dtype[Any]) -> Callable[[tuple[int, ...]], Array]:
+    """What allocates a buffer of some shape that holds `start` first."""
+    if start is None and dtype == np.float64:
+        return np.empty  # the least to do in a call
+    make = np.empty if start is None else partial(np.full, fill_value=start) if start else np.zeros
+    return partial(make, dtype=dtype)
 
 
 def _with_errors(run: Run) -> Run:
