@@ -6,14 +6,14 @@ builds the syntax that a program text has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
 from tensorcalc import unknowns
 from tensorcalc.declarations import KINDS, check_name
 from tensorcalc.dims import Dim, Dims
-from tensorcalc.einsum_string import uninterleave
+from tensorcalc.einsum_string import KIND, uninterleave
 from tensorcalc.errors import DomainError, KindError, ParseError, quote
 from tensorcalc.expression import (
     NOWHERE,
@@ -28,6 +28,9 @@ from tensorcalc.expression import (
 from tensorcalc.ir import Variable
 from tensorcalc.parse import parse as parse_program
 from tensorcalc.syntax import Syntax
+
+# what `einsum` runs for arrays of kinds met before; `contract_arrays` enters it
+READY: dict[Hashable, Callable[..., Any]] = {}
 
 Number = int | float | Expr
 Size = str | int | Expr
@@ -335,21 +338,31 @@ def einsum(
         its labels, ``einsum(A, [0, 1], x, [1], [0])``. An ellipsis stands for further axes, which
         broadcast. If one operand is an expression, arrays are constants.
     out
-        An array for the result; it may be an operand.
+        An array for the result; it may be an operand, or overlap one.
     optimize
         Accepted as NumPy and opt_einsum take it, and checked, but without effect: every
         contraction is planned here.
     dtype
         The type to compute in: float32, float64, complex64 or complex128. Otherwise it is single
-        precision if all arrays are, else double; integers and booleans are taken as float64, so
-        nothing overflows. Complex arrays are contracted by NumPy, not compiled.
+        precision if all arrays are, else double.
     order
         ``"F"`` or ``"C"``; ``"A"`` is F if all operands are; ``"K"`` is here the same as C.
     casting
         Which conversions of operands and of the result are allowed, as in NumPy.
 
-    Unlike NumPy's, an axis of size 1 under a letter does not broadcast, only one under an ellipsis;
-    the result is never a view of an operand.
+    Notes
+    -----
+    All equations of NumPy give its values. This is different:
+
+    - The result of integers and booleans is float64, so nothing wraps; `out` may have their type,
+      and a result that does not fit is an error. Half precision is computed in single, and long
+      double is an error unless `casting` allows it. Objects, dates and texts are errors.
+    - An axis of size 1 under a letter does not broadcast: that is a `ShapeError`. Under an
+      ellipsis it does. An ellipsis that the output does not have is summed.
+    - The result is never a view of an operand.
+    - Any letter is a label, also a Greek one; integer labels may be larger than 51.
+    - Complex arrays are contracted by NumPy, not compiled.
+    - Errors are a `TensorcalcError`.
 
     >>> A, x = matrix("A", "m", "n"), vector("x", "n")
     >>> print(einsum("ij,j->i", A, x))
@@ -357,6 +370,14 @@ def einsum(
     >>> print(einsum(A, [0, 1], x, [1], [0]))
     A*x
     """
+    if out is None and dtype is None and optimize is False and order == "K" and casting == "safe":
+        values = operands[1:]
+        try:
+            run = READY[(operands[0], *map(KIND, values))]
+        except (AttributeError, IndexError, KeyError, TypeError):
+            pass  # new, of another form, or wrong
+        else:
+            return run(*values)[0]
     if operands and isinstance(operands[0], str):
         equation, arguments = operands[0], list(operands[1:])
     else:
@@ -368,5 +389,12 @@ def einsum(
     from tensorcalc.contract_arrays import contract_arrays
 
     return contract_arrays(
-        equation, arguments, out=out, optimize=optimize, dtype=dtype, order=order, casting=casting
+        equation,
+        arguments,
+        READY,
+        out=out,
+        optimize=optimize,
+        dtype=dtype,
+        order=order,
+        casting=casting,
     )

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 
 from tensorcalc import canonical
+from tensorcalc.binding import as_array
 from tensorcalc.dims import Dim
-from tensorcalc.einsum_string import Labels, parse_einsum
+from tensorcalc.einsum_string import KIND, Labels, parse_einsum
 from tensorcalc.errors import DomainError, ShapeError, quote
 from tensorcalc.interpret import interpret
 from tensorcalc.ir import Variable
-from tensorcalc.kernel import compile_nodes
+from tensorcalc.kernel import MIN_TURNED, Kernel, compile_nodes
 from tensorcalc.simplify import simplify
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Run = Callable[..., Any]
 
 MAX_KERNELS = 256
+MAX_READY = 512
+EXACT = 1 << 53  # float64 has every integer up to here
 DOUBLE = np.dtype(np.float64)
 SINGLES = frozenset(map(np.dtype, (np.float16, np.float32, np.complex64)))
 RESULTS = frozenset(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
@@ -35,6 +40,7 @@ OPTIMIZERS = frozenset(
 def contract_arrays(
     equation: str,
     operands: Sequence[Any],
+    ready: dict[Hashable, Run],
     *,
     out: Any = None,
     optimize: Any = False,
@@ -43,6 +49,9 @@ def contract_arrays(
     casting: str = "safe",
 ) -> Any:
     """The contraction that `numpy.einsum` does with these arguments; see `tensorcalc.einsum`.
+
+    What a later call with arrays of the same kinds is to run is entered in `ready`, under the
+    equation and `KIND` of every operand; it gives a tuple that starts with the result.
 
     Raises
     ------
@@ -55,31 +64,41 @@ def contract_arrays(
         raise DomainError(f"the casting is {', '.join(CASTINGS)}, not {quote(repr(casting))}")
     if optimize is not False and optimize is not True:
         _check_optimize(optimize, len(operands))
-    arrays = [
-        operand if type(operand) is np.ndarray else _array(k, operand)
-        for k, operand in enumerate(operands)
-    ]
-    if dtype is not None or any(array.dtype != DOUBLE for array in arrays):
-        target = _target(arrays, operands) if dtype is None else _dtype(dtype)
-        arrays = [
-            array.astype(target) if dtype is None and _is_weak(operands[k])
-            else _cast(k, array, target, casting)
-            for k, array in enumerate(arrays)
-        ]  # fmt: skip
-    else:
-        target = DOUBLE
     if out is not None:
         _check_out(out)
-    result = _run(equation, tuple([array.shape for array in arrays]), target)(arrays)
+    plain = dtype is None and casting == "safe"
+    plain = plain and all(type(operand) is np.ndarray for operand in operands)
+    kind = (equation, *map(KIND, operands)) if plain else None
+    run = ready.get(kind)
+    if run is not None:
+        result = run(*operands)[0]
+    else:
+        arrays = [_array(k, operand) for k, operand in enumerate(operands)]
+        target = _target(arrays, operands) if dtype is None else _dtype(dtype)
+        arrays = [
+            array.astype(target) if dtype is None and _is_weak(operand)
+            else _cast(k, array, target, casting)
+            for k, (array, operand) in enumerate(zip(arrays, operands, strict=True))
+        ]  # fmt: skip
+        contraction = _contraction_of(equation, tuple([array.shape for array in arrays]), target)
+        result = contraction(*arrays)
+        if plain and isinstance(contraction, Kernel):
+            run = _run(contraction, operands, arrays)
+            if len(ready) >= MAX_READY:
+                ready.clear()
+            if run is not None:
+                ready[kind] = run
     if out is not None:
-        return _into(out, result, casting)
-    return result if order in "KC" or not np.ndim(result) else _ordered(result, order, arrays)
+        return _into(out, result, operands, casting)
+    return result if order in "KC" or not np.ndim(result) else _ordered(result, order, operands)
 
 
 # ── types ────────────────────────────────────────────────────────────────────────────────────
 
 
 def _array(k: int, operand: Any) -> Array:
+    if type(operand) is np.ndarray:
+        return operand
     if isinstance(operand, np.ma.MaskedArray):
         raise DomainError(f"operand {k} is a masked array", None, "fill it: use value.filled(0)")
     try:
@@ -132,7 +151,9 @@ def _cast(k: int, array: Array, target: np.dtype[Any], casting: str) -> Array:
             None,
             'pass casting="unsafe", or convert it',
         )
-    return array.astype(target, copy=False)
+    if target.kind == "c":
+        return array.astype(target, copy=False)
+    return as_array(f"operand {k}", array.astype(target, copy=False), MIN_TURNED)
 
 
 # ── results ──────────────────────────────────────────────────────────────────────────────────
@@ -145,28 +166,46 @@ def _check_out(out: Any) -> None:
         raise DomainError("out is read-only")
 
 
-def _into(out: Array, result: Any, casting: str) -> Array:
-    """The result written to `out`. It was made before, so `out` may be an operand."""
-    if out.shape != np.shape(result):
-        raise ShapeError(f"out has shape {out.shape}, the result {np.shape(result)}")
+def _into(out: Array, result: Any, operands: Sequence[Any], casting: str) -> Array:
+    """The result written to `out`. It was made before, so `out` may be an operand.
+
+    As in NumPy, `out` may have the type of the operands: integers, too, if they fit.
+    """
     result = np.asarray(result)
-    if not np.can_cast(result.dtype, out.dtype, casting):  # type: ignore[arg-type]
-        raise DomainError(
-            f"the result may not be cast from {result.dtype} to {out.dtype} (casting {casting!r})",
-            None,
-            'pass casting="unsafe" or an array of the right type',
-        )
+    if out.shape != result.shape:
+        raise ShapeError(f"out has shape {out.shape}, the result {result.shape}")
+    if out.dtype != result.dtype and not np.can_cast(result.dtype, out.dtype, casting):  # type: ignore[arg-type]
+        common = np.result_type(*[o if _is_weak(o) else np.asarray(o).dtype for o in operands])
+        if not np.can_cast(common, out.dtype, casting):  # type: ignore[arg-type]
+            raise DomainError(
+                f"the result may not be cast from {common} to {out.dtype} (casting {casting!r})",
+                None,
+                'pass casting="unsafe" or an array of the right type',
+            )
+        if out.dtype.kind in "iu" and common.kind in "biu":
+            _check_integers(result, out.dtype)
     np.copyto(out, result, casting="unsafe")
     return out
 
 
-def _ordered(result: Array, order: str, arrays: Sequence[Array]) -> Array:
-    fortran = order in "Ff" or (
-        order in "Aa"
-        and all(array.flags.f_contiguous for array in arrays)
-        and not all(array.flags.c_contiguous for array in arrays)
-    )
-    return np.asfortranarray(result) if fortran else result
+def _check_integers(result: Array, dtype: np.dtype[Any]) -> None:
+    """Refuse integers that wrap in the type, or that float64 has rounded."""
+    bounds = np.iinfo(dtype)
+    low, high = max(bounds.min, -EXACT), min(bounds.max, EXACT)
+    if result.size and (result.min() < low or result.max() > high):
+        raise DomainError(
+            f"a result is beyond the integers {low} to {high} that out holds exactly",
+            None,
+            "pass an array of float64",
+        )
+
+
+def _ordered(result: Array, order: str, operands: Sequence[Any]) -> Array:
+    if order in "Aa":
+        flags = [np.asarray(operand).flags for operand in operands]
+        fortran = all(f.f_contiguous for f in flags) and not all(f.c_contiguous for f in flags)
+        order = "F" if fortran else "C"
+    return np.asfortranarray(result) if order in "Ff" else result
 
 
 # ── contraction ──────────────────────────────────────────────────────────────────────────────
@@ -199,9 +238,37 @@ def _check_optimize(optimize: Any, count: int) -> None:
         raise DomainError(f"the path leaves {count} operands")
 
 
-def _run(
+def _run(kernel: Kernel, operands: Sequence[Any], arrays: Sequence[Array]) -> Run | None:
+    """What `kernel` ran for `arrays`, as a function of the `operands` they were converted from."""
+    entry = kernel._entries.get(tuple([(v.shape, v.dtype, v.flags.num) for v in arrays]))
+    if entry is None:
+        return None
+    changes: list[tuple[int, Run]] = [
+        (k, methodcaller("astype", array.dtype, "C"))
+        for k, (operand, array) in enumerate(zip(operands, arrays, strict=True))
+        if operand is not array
+    ]
+    ((_, place, convert),) = entry.finish
+    if not changes and not entry.changes and entry.pick is None and (place, convert) == (0, None):
+        return entry.run
+
+    def run(*values: Any) -> tuple[Any]:
+        arguments: Any = list(values)
+        for k, change in changes:
+            arguments[k] = change(arguments[k])
+        if entry.pick is not None:
+            arguments = list(entry.pick(arguments))
+        for k, change in entry.changes:
+            arguments[k] = change(arguments[k])
+        result = entry.run(*arguments)[place]
+        return (result if convert is None else convert(result),)
+
+    return run
+
+
+def _contraction_of(
     equation: str, shapes: tuple[tuple[int, ...], ...], dtype: np.dtype[Any]
-) -> Callable[[Sequence[Array]], Any]:
+) -> Run:
     """What contracts arrays of these shapes."""
     if "." in equation:  # which axes broadcast depends on the sizes
         labels, output = parse_einsum(equation, shapes)
@@ -216,9 +283,7 @@ def _plain(equation: str, ranks: tuple[int, ...]) -> tuple[list[Labels], Labels]
 
 
 @lru_cache(maxsize=MAX_KERNELS)
-def _contraction(
-    labels: tuple[Labels, ...], output: Labels, dtype: np.dtype[Any]
-) -> Callable[[Sequence[Array]], Any]:
+def _contraction(labels: tuple[Labels, ...], output: Labels, dtype: np.dtype[Any]) -> Run:
     dims: dict[Hashable, Dim] = {label: Dim.of(label) for own in labels for label in own}
     properties = frozenset({"complex"} if dtype.kind == "c" else ())
     variables = {
@@ -228,10 +293,9 @@ def _contraction(
     node = canonical.contract(output, dims, list(zip(variables.values(), labels, strict=True)))
     (node,) = simplify([node])
     if dtype.kind != "c":
-        kernel = compile_nodes({"value": node}, variables, single=True)
-        return lambda arrays: kernel(*arrays)
+        return compile_nodes({"value": node}, variables, single=True)
 
-    def interpreted(arrays: Sequence[Array]) -> Any:  # kernels are real
+    def interpreted(*arrays: Array) -> Any:  # kernels are real
         (result,) = interpret([node], dict(zip(variables, arrays, strict=True)), variables)
         return result.astype(dtype, copy=False)[()]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from tensorcalc.dims import Dim
@@ -21,6 +22,9 @@ Size = int | Dim
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 MORE_LETTERS = 0x4E00  # further letters, which sort after those of `LETTERS`
 MAX_LETTERS = 20_000
+KIND = attrgetter(
+    "__class__", "shape", "dtype", "flags.num"
+)  # of an array: what decides on its code
 DOTS = "…"  # what labels of axes under an ellipsis start with
 
 
@@ -131,8 +135,13 @@ def uninterleave(arguments: Sequence[Any]) -> tuple[str, list[Any]]:
 def _term(labels: Any) -> str:
     try:
         return "".join(
-            "..." if label is Ellipsis else _letter(operator.index(label)) for label in labels
-        )
+            [
+                "..." if label is Ellipsis
+                else LETTERS[label] if type(label) is int and 0 <= label < len(LETTERS)
+                else _letter(operator.index(label))
+                for label in labels
+            ]
+        )  # fmt: skip
     except TypeError:
         raise DomainError(
             "the labels of an operand are a list of integers, or an Ellipsis among them",

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tensorcalc as tc
-from tensorcalc import DomainError, IndexNotationError, ShapeError, TensorcalcError
+from tensorcalc import (
+    DomainError,
+    IndexNotationError,
+    ShapeError,
+    TensorcalcError,
+    construct,
+    contract_arrays,
+)
+from tensorcalc.emit import cache
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -122,6 +131,10 @@ SHAPED: list[tuple[str, Shapes]] = [
     ("->", [()]),
     ("...->", [(2, 3)]),
     (",ij", [(), (2, 3)]),
+    ("i,ij->", [(2,), (2, 2)]),
+    ("ij,i->", [(2, 2), (2,)]),
+    ("i,i,i,i->", [(5,), (5,), (5,), (5,)]),
+    ("jk", [(3, 1)]),
     ("ki,jk->ij", [(3, 2), (4, 3)]),
     ("k...,jk", [(3, 2), (4, 3)]),
     ("aB,Ba->aB", [(2, 3), (3, 2)]),
@@ -208,6 +221,159 @@ def test_a_letter_does_not_broadcast() -> None:
         tc.einsum("i,i", np.ones(2), np.ones(1))
 
 
+# numpy/_core/tests/test_einsum.py: axes of size 1 under letters
+SINGLETONS: list[tuple[str, Shapes]] = [
+    ("i,i", [(2,), (1,)]),
+    ("ij,ij->j", [(10, 2), (1, 2)]),
+    ("ijk,kl,jl,i->i", [(1, 5, 4), (4, 6), (5, 6), (10,)]),
+    ("abjk,kl,jl,ab->ab", [(1, 1, 5, 4), (4, 6), (5, 6), (7, 7)]),
+    ("ijp,ipq,ikq->ijk", [(3, 1, 1), (3, 1, 3), (1, 3, 3)]),
+    ("jhcabhijaci,dfijejgh->fgje", [(1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1), (3, 1, 3, 1, 1, 1, 1, 2)]),
+    ("baegffahgc,hdggeff->dhg", [(2, 1, 4, 1, 1, 1, 1, 2, 1, 1), (1, 1, 1, 1, 4, 1, 1)]),
+    ("cehgbaifff,fhhdegih->cdghbi", [(1,) * 10, (2, 1, 1, 2, 4, 1, 1, 1)]),
+    ("gah,cdbcghefg->ef", [(2, 3, 1), (1, 3, 1, 1, 1, 2, 1, 4, 1)]),
+    ("cacc,bcb->", [(1, 1, 1, 1), (1, 4, 1)]),
+]
+
+
+@pytest.mark.parametrize(("equation", "shapes"), SINGLETONS, ids=ids(SINGLETONS))
+def test_singletons(equation: str, shapes: Shapes) -> None:
+    """An error, unless NumPy has spread the arrays out; then the value is NumPy's."""
+    given = arrays(shapes)
+    with pytest.raises(ShapeError):
+        tc.einsum(equation, *given)
+    terms = equation.split("->")[0].split(",")
+    sizes: dict[str, int] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        for label, size in zip(term, shape, strict=True):
+            sizes[label] = max(size, sizes.get(label, 1))
+    spread = [
+        np.broadcast_to(array, [sizes[label] for label in term])
+        for array, term in zip(given, terms, strict=True)
+    ]
+    values = [tc.tensor(f"T{k}", *array.shape) for k, array in enumerate(spread)]
+    found = tc.einsum(equation, *values).evaluate(**{f"T{k}": a for k, a in enumerate(spread)})
+    np.testing.assert_allclose(found, np.einsum(equation, *given), rtol=1e-10)
+
+
+def unaligned(array: Array) -> Array:
+    """The array at an odd address."""
+    raw = np.zeros(array.nbytes + 1, np.uint8)
+    moved: Array = raw[1:].view(array.dtype).reshape(array.shape)
+    moved[...] = array
+    assert not moved.flags.aligned
+    return moved
+
+
+def fixed(array: Array) -> Array:
+    """The array, read-only."""
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "C": np.copy,
+    "F": np.asfortranarray,
+    "strided": lambda a: np.repeat(np.repeat(a, 2, 0), 3, 1)[::2, ::3],
+    "negative": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+    "a row many times": lambda a: np.broadcast_to(a[0], a.shape),
+    "a number many times": lambda a: np.broadcast_to(a[0, 0], a.shape),
+    "big-endian": lambda a: a.astype(">f8"),
+    "read-only": fixed,
+    "misaligned": unaligned,
+    "single": lambda a: a.astype(np.float32),
+    "half": lambda a: a.astype(np.float16),
+    "integers": lambda a: (a * 9).astype(np.int16),
+    "booleans": lambda a: a > 0,
+    "matrix": lambda a: a.view(np.matrix),
+    "list": lambda a: a.tolist(),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(layout: str) -> None:
+    """Every layout gives the value of a plain copy, in the first and in the second call."""
+    A = LAYOUTS[layout](arrays([(3, 3)])[0])
+    before = np.array(A, np.float64)
+    x = np.arange(3.0)
+    for equation in ("ij,j->i", "ji,j->i", "...j,j->...", "ii,j->j", "ij,ij,j->", "ij->ji"):
+        operands = [before if term == "ij" else x for term in equation.split("->")[0].split(",")]
+        operands[0] = before
+        expected = np.einsum(equation, *operands)
+        for _ in range(2):
+            found = tc.einsum(equation, *[A if value is before else value for value in operands])
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+            assert not np.may_share_memory(found, np.asarray(A))
+    np.testing.assert_array_equal(np.asarray(A, np.float64), before)
+
+
+SIZED: list[tuple[str, Shapes]] = [
+    ("ij,j->i", [(0, 3), (3,)]),
+    ("ij,j->i", [(3, 0), (0,)]),
+    ("ij,jk->ik", [(1, 1), (1, 1)]),
+    ("...,...->...", [(), ()]),
+    ("...i,i...->...", [(0, 2), (2, 0)]),
+    ("i->", [(0,)]),
+]
+
+
+@pytest.mark.parametrize(("equation", "shapes"), SIZED, ids=ids(SIZED))
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i4", "c16"])
+def test_empty_and_single(equation: str, shapes: Shapes, dtype: str) -> None:
+    """Arrays without entries, of one entry, and of no axes."""
+    given = [array.astype(dtype) for array in arrays(shapes)]
+    expected = np.einsum(equation, *given)
+    for _ in range(2):
+        found = tc.einsum(equation, *given)
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_known_kinds_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second call with the same equation, shapes, types and layouts runs the kernel at once."""
+    A, x = arrays([(3, 4), (4,)])
+    first = tc.einsum("ij,j->i", A, x)
+    monkeypatch.setattr(contract_arrays, "parse_einsum", None)
+    monkeypatch.setattr(contract_arrays, "_contraction", None)
+    np.testing.assert_array_equal(tc.einsum("ij,j->i", 2 * A, x), 2 * first)
+    np.testing.assert_array_equal(tc.einsum("ij,j->i", A, x, out=np.empty(3)), first)
+
+
+def test_kernels_by_equation_type_and_size_class() -> None:
+    """Sizes are arguments of a kernel; another type is another kernel."""
+    kernels: list[set[str]] = []
+    for m, n, dtype in [(31, 40, "f8"), (32, 41, "f8"), (1, 45, "f8"), (31, 40, "f4")]:
+        A, x = np.ones((m, n), dtype), np.ones(n, dtype)
+        np.testing.assert_array_equal(tc.einsum("qr,qr,r->q", A, A, x), np.full(m, n))
+        kernels.append(set(cache._loaded))
+    assert kernels[0] == kernels[1] == kernels[2]
+    assert len(kernels[3]) == len(kernels[0]) + 1
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many shapes the oldest are forgotten."""
+    monkeypatch.setattr(contract_arrays, "MAX_READY", 5)
+    monkeypatch.setattr(construct, "READY", {})
+    for n in range(1, 12):
+        assert tc.einsum("i,i", np.ones(n), np.ones(n)) == n
+    assert 0 < len(construct.READY) <= 5
+
+
+def test_many_threads_and_shapes() -> None:
+    """Every thread gets the value of its own shapes, whoever entered the kernel first."""
+
+    def work(k: int) -> bool:
+        shapes = [(n, n + 1) for n in range(1, 30)]
+        if k % 2:
+            shapes.reverse()
+        ones = [np.ones(shape) for shape in shapes]
+        return all((tc.einsum("ij->i", one) == one.shape[1]).all() for one in ones)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(16)))
+
+
 TYPES: list[tuple[str, Sequence[Any], str]] = [
     ("i,i", [np.ones(2, np.float32), np.ones(2, np.float32)], "float32"),
     ("i,i", [np.ones(2, np.float32), np.ones(2)], "float64"),
@@ -222,6 +388,13 @@ TYPES: list[tuple[str, Sequence[Any], str]] = [
     ("i,i->i", [np.ones(2, np.complex64), np.ones(2)], "complex128"),
     ("i->", [np.ones(2, complex)], "complex128"),
     ("i->i", [np.ones(2, ">f8")], "float64"),
+    ("i,i->i", [np.ones(2, "?"), np.ones(2, "F")], "complex128"),
+    ("i,i->i", [np.ones(2, "e"), np.ones(2, "F")], "complex64"),
+    *[
+        ("i,i->i", [np.arange(2).astype(code), np.ones(2, code)], "float64")
+        for code in "?bBhHiIlLqQ"
+    ],
+    *[("i,i->i", [np.arange(2).astype(code), np.ones(2, code)], "float32") for code in "ef"],
 ]
 
 
@@ -299,6 +472,48 @@ def test_out() -> None:
     np.testing.assert_array_equal(whole, [0, 1, 2])
 
 
+OVERLAPS: list[tuple[str, Sequence[slice], slice]] = [
+    ("i->i", [np.s_[:5]], np.s_[1:6]),
+    ("i->i", [np.s_[1:6]], np.s_[:5]),
+    ("i->i", [np.s_[4::-1]], np.s_[:5]),
+    ("i,i->i", [np.s_[::2], np.s_[:5]], np.s_[1:6]),
+    ("i,j->j", [np.s_[:5], np.s_[3:8]], np.s_[2:7]),
+]
+
+
+@pytest.mark.parametrize(("equation", "operands", "place"), OVERLAPS)
+def test_overlapping_out(equation: str, operands: Sequence[slice], place: slice) -> None:
+    """A part of the same memory as an operand, shifted or reversed."""
+    memory = np.arange(1.0, 11)
+    given = [memory[part] for part in operands]
+    expected = memory.copy()
+    expected[place] = np.einsum(equation, *[array.copy() for array in given])
+    tc.einsum(equation, *given, out=memory[place])
+    np.testing.assert_array_equal(memory, expected)
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i8", "e", "f", "d", ">f8", "F"])
+def test_out_of_the_type_of_the_operands(dtype: str) -> None:
+    """As NumPy does it, on an operand as well."""
+    A = np.arange(9).astype(dtype).reshape(3, 3)
+    expected = np.einsum("ij,jk->ik", A, A)
+    out = np.zeros((3, 3), dtype)
+    tc.einsum("ij,jk->ik", A, A, out=out)
+    np.testing.assert_array_equal(out, expected)
+    assert tc.einsum("ij,jk->ik", A, A, out=A) is A
+    np.testing.assert_array_equal(A, expected)
+
+
+def test_integers_that_out_does_not_hold() -> None:
+    """NumPy wraps around."""
+    bytes_, large = np.full(100, 100, np.int8), np.full(2, 1 << 30)
+    out = np.zeros((), np.int64)
+    assert tc.einsum("i,i", bytes_, bytes_, out=out) == 10**6
+    for operand, dtype in [(bytes_, "i1"), (large << 1, "i8")]:
+        with pytest.raises(DomainError, match="beyond the integers"):
+            tc.einsum("i,i,i", operand, operand, operand, out=np.zeros((), dtype))
+
+
 def test_wrong_out() -> None:
     """Another shape or type, read-only, or no array."""
     x = np.arange(3.0)
@@ -372,6 +587,22 @@ ERRORS: list[tuple[Sequence[Any], type[TensorcalcError]]] = [
     (("i..", [0, 0]), IndexNotationError),
     (("j->..j", [0, 0]), IndexNotationError),
     (("...j$", [0, 0]), IndexNotationError),
+    ((".i...", [0, 0]), IndexNotationError),
+    (("j->.j...", [0, 0]), IndexNotationError),
+    (("i%...", [0, 0]), IndexNotationError),
+    (("i->&", [0, 0]), IndexNotationError),
+    (("i->i->i", [0, 0]), IndexNotationError),
+    (("i->i,", [0, 0]), IndexNotationError),
+    (("i...i...", [0, 0]), IndexNotationError),
+    (("...i", 0), ShapeError),
+    (("i...j", [0, 0]), ShapeError),
+    (("ij...", [0, 0]), ShapeError),
+    (("i,i", [0, 0], None), DomainError),
+    ((b"i,i", [0, 0], [0, 0]), DomainError),
+    (("aabcb,abc", np.ones((3, 3, 4, 5, 6)), np.ones((3, 4, 5))), ShapeError),
+    (("i->i", np.ones((6, 1))), ShapeError),
+    (("...,...", np.ones(2), np.ones(3)), ShapeError),
+    (("i", np.zeros(2, "V8")), DomainError),
     (("i->ij", [0, 0]), IndexNotationError),
     (("ij->jij", [[0, 0], [0, 0]]), IndexNotationError),
     (("ii", np.ones((2, 3))), ShapeError),
