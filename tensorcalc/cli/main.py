@@ -33,6 +33,7 @@ COMMANDS = {
     "check": ("numeric", "Derivative against finite differences."),
     "compile": ("kernels", "Write a module with the compiled kernel of a formula."),
     "plan": ("kernels", "Show how a formula will be computed."),
+    "cache": ("cache", "Show or remove the compiled kernels that are kept."),
 }
 
 
