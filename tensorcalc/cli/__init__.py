@@ -5,6 +5,8 @@
     symbolic.py   diff
     numeric.py    eval, check
     kernels.py    compile, plan
+    cache.py      cache info, cache clear
+    interrupt.py  Ctrl-C during a kernel
     data.py       NAME=VALUE and data files to arrays
 
 Nothing heavy is imported before a command runs: `tensorcalc --help` loads click and nothing else.
@@ -15,6 +17,8 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command that the process was started with."""
+    from tensorcalc.cli.interrupt import end_at_second_interrupt
     from tensorcalc.cli.main import cli
 
+    end_at_second_interrupt()
     cli(prog_name="tensorcalc")

@@ -4,7 +4,7 @@
     1    the input is wrong (a `TensorcalcError`), or a check found a difference
     2    the command line is wrong
     70   a bug of ours
-    130  interrupted
+    130  interrupted; a second Ctrl-C does not wait for a kernel to end
     141  the reader of the output went away
 
 No traceback is shown without ``--debug``.

@@ -12,6 +12,7 @@ import hashlib
 import os
 import platform
 import re
+import signal
 import stat
 import sys
 import tempfile
@@ -187,11 +188,28 @@ def load(text: str) -> Callable[..., Any]:
     """The compiled ``kernel`` of a module text made by `module.kernel_module`."""
     found = _loaded.get(text)
     if found is None:
-        with _lock:  # Numba compiles one at a time anyway
+        with _lock, _interrupts_held():  # Numba compiles one at a time anyway
             found = _loaded.get(text)
             if found is None:
                 found = _loaded[text] = _load(text)
     return found
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C counts after the block: amid LLVM's work it would be lost in a callback of ctypes."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    held: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, lambda *received: held.append(received))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if held:
+            handler(*held[0])
 
 
 def _load(text: str) -> Callable[..., Any]:
