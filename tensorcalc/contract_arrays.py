@@ -240,26 +240,25 @@ def _check_optimize(optimize: Any, count: int) -> None:
 
 def _run(kernel: Kernel, operands: Sequence[Any], arrays: Sequence[Array]) -> Run | None:
     """What `kernel` ran for `arrays`, as a function of the `operands` they were converted from."""
-    entry = kernel._entries.get(tuple([(v.shape, v.dtype, v.flags.num) for v in arrays]))
-    if entry is None:
+    known = kernel._entries.get(tuple([(v.shape, v.dtype, v.flags.num) for v in arrays]))
+    if known is None:
         return None
+    entry = known[0]
     changes: list[tuple[int, Run]] = [
         (k, methodcaller("astype", array.dtype, "C"))
         for k, (operand, array) in enumerate(zip(operands, arrays, strict=True))
         if operand is not array
     ]
     ((_, place, convert),) = entry.finish
-    if not changes and not entry.changes and entry.pick is None and (place, convert) == (0, None):
+    in_order = entry.arguments == tuple((k, None) for k in range(len(arrays)))
+    if not changes and in_order and (place, convert) == (0, None):
         return entry.run
 
     def run(*values: Any) -> tuple[Any]:
-        arguments: Any = list(values)
+        given = list(values)
         for k, change in changes:
-            arguments[k] = change(arguments[k])
-        if entry.pick is not None:
-            arguments = list(entry.pick(arguments))
-        for k, change in entry.changes:
-            arguments[k] = change(arguments[k])
+            given[k] = change(given[k])
+        arguments = [given[k] if make is None else make(given[k]) for k, make in entry.arguments]
         result = entry.run(*arguments)[place]
         return (result if convert is None else convert(result),)
 
