@@ -75,9 +75,12 @@ def _labels(term: str, rank: int, span: Span | None) -> Labels:
     return (*head, *(f"{DOTS}{k}" for k in reversed(range(hidden))), *tail)
 
 
+FIRST_SYMBOL = 192  # from here on opt_einsum takes every character for a label: `get_symbol`
+
+
 def _check_letters(letters: str, span: Span | None) -> None:
     for letter in letters:
-        if not letter.isalpha():
+        if not letter.isalpha() and ord(letter) < FIRST_SYMBOL:
             hint = "an ellipsis is `...`, once in a term" if letter == "." else "labels are letters"
             raise IndexNotationError(f"{letter!r} is not a letter", span, hint)
 

@@ -19,14 +19,13 @@ from tensorcalc.errors import LimitError
 from tensorcalc.ir import Basis, Delta, Einsum, Labels, Merge, Node, Section, Size
 from tensorcalc.plan.common import share_contractions
 from tensorcalc.plan.nodes import with_operands
+from tensorcalc.plan.paths import contraction_path
 from tensorcalc.traverse import fold, postorder
 
 Factor = tuple[Node, Labels]
 # contractions of two in their fixed form, as what they are computed: under the axes of that form
 Made = dict[Node, Factor]
 
-# how the order is searched, by number of operands: never the random searches of opt_einsum
-SEARCHES = ((12, "dp"), (30, "branch-1"), (10**6, "greedy"))
 MAX_REUSE = 12  # operands: in larger products no search for what is made already
 MAX_ELEMENTS = 2**40  # of an intermediate, before memory is even asked about
 
@@ -298,22 +297,13 @@ def _path(
     factors: Sequence[Factor], axes: Collection[int], extents: Mapping[int, int]
 ) -> tuple[list[tuple[int, int]], int]:
     """Which two factors to contract next (each result goes to the end), and the cost of all."""
-    if len(factors) < 2:
-        return [], 0
     inputs = [frozenset(labels) for _, labels in factors]
     output = frozenset(a for labels in inputs for a in labels if a in axes)
-    steps: list[tuple[int, int]] = [(0, 1)]
-    if len(factors) > 2:
-        from opt_einsum import paths
-
-        search = next(name for bound, name in SEARCHES if len(factors) <= bound)
-        found = paths.get_path_fn(search)(inputs, output, extents, None)
-        steps = [(step[0], step[1]) for step in found if len(step) > 1]
-    cost, live = 0, list(inputs)
+    steps, cost = contraction_path(inputs, output, extents)
+    live = list(inputs)
     for step in steps:
         united = frozenset[int]().union(*[live.pop(k) for k in sorted(step, reverse=True)])
         live.append(united & output.union(*live))
-        cost += prod(extents[label] for label in united)
         elements = prod(extents[label] for label in live[-1])
         if elements > MAX_ELEMENTS:
             raise LimitError(
