@@ -375,6 +375,9 @@ class Kernel(partial[Any]):
         )
         Path(path).write_text(text, encoding="utf-8")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Kernel, (self._outputs, self._variables, self._single, self._formula)
+
     def __repr__(self) -> str:
         return f"<Kernel of {', '.join(self._outputs)}({', '.join(self._names)})>"
 

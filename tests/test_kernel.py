@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 import weakref
 from fractions import Fraction
@@ -379,6 +381,15 @@ def test_names_and_positions(
         with pytest.raises(TensorcalcError, match=words):
             product(*args, **kwargs)
         product(np.ones((4, 4)), np.ones(4), 1.0)
+
+
+def test_copies(product: Kernel) -> None:
+    """A copied or pickled kernel computes the same."""
+    data = values(4, 4)
+    for other in (copy.copy(product), copy.deepcopy(product), pickle.loads(pickle.dumps(product))):
+        assert list(other.variables) == list(product.variables)
+        for _ in range(2):
+            assert (other(data["X"], data["w"], 1.0) == product(data["X"], data["w"], 1.0)).all()
 
 
 def test_no_variables_and_many() -> None:
