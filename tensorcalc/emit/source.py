@@ -38,6 +38,7 @@ from tensorcalc.plan.program import (
 PROGRAM_NAMES = re.compile(r"[acinotv]\d+|[pk][ot]\d+")
 BLAS = {"GEMV": "gemv", "GEMM": "gemm", "SYRK": "syrk"}
 INDENT = "    "
+LONG = 128  # times that an inner loop runs for the widest vectors to pay
 WORDS = frozenset(
     "number double int32 empty zeros full range abs kernel natural wide known factorize".split()
 )
@@ -112,7 +113,9 @@ class _Writer:
         buffers = [*program.temporaries, *program.results]
         body += [self.allocation(b) for b in buffers if b.memory is None and b not in self.passed]
         body += [f"{b.name} = {b.memory}" for b in buffers if b.memory is not None]
-        if any(isinstance(step, Nest) for step in flat(program.steps)):
+        nests = [step for step in flat(program.steps) if isinstance(step, Nest)]
+        work = sum(step.flops if step.inner >= LONG else -step.flops for step in nests)
+        if work > 0:  # else most would be left over by the widest vectors
             self.uses.add(("hints", "wide"))
             body.append("wide()")
         for step in program.steps:

@@ -69,6 +69,8 @@ def classify(
     if any(label not in a and label not in b for label in output):
         return LOOP
     extents = [dim.value(sizes) for dim in node.sizes]
+    if prod(extents[label] for label in summed) == 1:  # an outer product
+        return LOOP
     m = [label for label in a if label in output and label not in b]
     n = [label for label in b if label in output and label not in a]
     if m and n:

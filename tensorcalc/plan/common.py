@@ -46,7 +46,36 @@ def share_contractions(roots: Sequence[Node], cost: Cost) -> list[Node]:
         if replaced is None:
             break
         found = _replaced(found, replaced)
-    return found
+    return _scaled(found)
+
+
+# ── factors ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _scaled(roots: Sequence[Node]) -> list[Node]:
+    """The roots, where a number before a contraction multiplies one of its operands instead."""
+    users = Counter(operand for node in postorder(roots) for operand in node.operands)
+    kept = set(roots)
+
+    def visit(node: Node, operands: tuple[Node, ...]) -> Node:
+        node, old = with_operands(node, operands), node
+        if not isinstance(node, Add) or len(operands) != 1:
+            return node
+        (whole,) = operands
+        if users[old.operands[0]] > 1 or old.operands[0] in kept or not isinstance(whole, Einsum):
+            return node
+        if whole.rank == len(whole.sizes) or not _is_plain(whole):
+            return node
+        place = min(range(len(whole.operands)), key=lambda k: whole.operands[k].rank)
+        factor = whole.operands[place]
+        if factor.rank + 2 > whole.rank:  # not so much smaller than the result
+            return node
+        scaled = Add.of(factor.dims, node.coefficients, (factor,))
+        factors = (*whole.operands[:place], scaled, *whole.operands[place + 1 :])
+        return Einsum.of(whole.rank, whole.sizes, factors, whole.labels)
+
+    results = fold(roots, visit)
+    return [results[root] for root in roots]
 
 
 # ── terms of a sum ───────────────────────────────────────────────────────────────────────────

@@ -175,7 +175,8 @@ def nest(
     entries = sum(prod(dim.value(sizes) for dim in node.dims) for node in touched)
     outputs = tuple([names.buffer(t.node) for t in cluster.tasks if t.node in stored])
     kind = "LOOP" if depth else "SCALAR"
-    return Nest(kind, tuple(body), work * times, entries * names.item, outputs), starts
+    inner = extents[order[-1]] if order else 0
+    return Nest(kind, tuple(body), work * times, entries * names.item, outputs, inner), starts
 
 
 def _used(entries: Sequence[Key], results: Sequence[int]) -> set[int]:

@@ -113,13 +113,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """A step of loops over scalar code; writes `outputs`."""
+    """A step of loops over scalar code; writes `outputs`. The inner loop runs `inner` times."""
 
     kind: str
     body: tuple[Statement, ...]
     flops: int
     bytes: int
     outputs: tuple[str, ...]
+    inner: int = 0
 
 
 @dataclass(frozen=True, slots=True)

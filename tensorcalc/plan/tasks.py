@@ -148,10 +148,11 @@ def _call(node: Node) -> Task:
 def _written_out(
     node: Node, found: Loops, stored: Container[Node], sizes: Mapping[str, int]
 ) -> tuple[int, ...]:
-    """The loops that are written out: short ones over entries that lie side by side."""
+    """The loops that are written out: over one entry, and short ones over neighbours in memory."""
     extents = [dim.value(sizes) for dim in found.dims]
+    single = tuple([k for k, extent in enumerate(extents) if extent == 1])
     if not found.reduced or min(extents) > MAX_INSTANCES:
-        return ()
+        return single
     values = Values(Memory(stored))
     values.define(node, tuple(range(len(extents))))
     apart = {
@@ -164,9 +165,9 @@ def _written_out(
     for k in sorted(range(len(extents)), key=lambda k: (extents[k], k)):
         inside = prod(extents[j] for j in (*chosen, k))
         left = prod(extents[j] for j in range(len(extents)) if j not in (*chosen, k))
-        if extents[k] == 0 or inside > MAX_INSTANCES or left < MIN_LOOPED:
+        if extents[k] == 0 or inside > MAX_INSTANCES or (left < MIN_LOOPED and extents[k] > 1):
             break
-        if k not in apart:
+        if k not in apart or extents[k] == 1:
             chosen.append(k)
     return tuple(sorted(chosen))
 
