@@ -235,9 +235,30 @@ def syrk(n, k, alpha, a, oa, ars, acs, beta, c, oc, ldc):
         _syrk((U, T, n, k, alpha, a, oa, max(ars, k), beta, c, oc, max(ldc, n)))
     else:
         _syrk((U, N, n, k, alpha, a, oa, max(acs, n), beta, c, oc, max(ldc, n)))
-    # Fortran's upper triangle is our lower one; mirror it tile by tile, so both sides stay cached
+    _mirror(n, flat, oc, ldc, 1)  # Fortran's upper triangle is our lower one
+
+
+@njit(nogil=True, error_model="numpy")
+def _mirror(n, flat, oc, crs, ccs):
+    """Fill the upper triangle of a matrix from the lower one, in tiles that stay cached."""
     for i0 in range(0, n, 32):
         for j0 in range(0, i0 + 1, 32):
             for i in range(i0, min(i0 + 32, n)):
                 for j in range(j0, min(j0 + 32, i)):
-                    flat[oc + j * ldc + i] = flat[oc + i * ldc + j]
+                    flat[oc + j * crs + i * ccs] = flat[oc + i * crs + j * ccs]
+
+
+@njit(nogil=True, error_model="numpy")
+def gemmt(n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
+    """``c = alpha*a*b + beta*c`` for a (n, k), b (k, n), where the result is known symmetric.
+
+    Only blocks on and below the diagonal are computed: half the work.
+    """
+    block = max(64, (n + 7) // 8)
+    for i in range(0, n, block):
+        rows = min(block, n - i)
+        gemm(
+            rows, i + rows, k, alpha, a, oa + i * ars, ars, acs, b, ob, brs, bcs, beta,
+            c, oc + i * crs, crs, ccs,
+        )  # fmt: skip
+    _mirror(n, c.reshape(-1), oc, crs, ccs)

@@ -53,6 +53,11 @@ def run_source() -> Callable[..., list[Any]]:
     def syrk(n, k, alpha, a, oa, ars, acs, beta, c, oc, ldc):  # type: ignore[no-untyped-def]
         gemm(n, n, k, alpha, a, oa, ars, acs, a, oa, acs, ars, beta, c, oc, ldc, 1)  # type: ignore[no-untyped-call]
 
+    def gemmt(n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):  # type: ignore[no-untyped-def]
+        gemm(n, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs)  # type: ignore[no-untyped-call]
+        found = matrix(c, oc, (crs, ccs), (n, n))
+        assert np.allclose(found, found.T)
+
     def fill(name: str) -> Callable[..., None]:
         def function(a: Any, out: Any) -> None:
             out[...] = MATRIX[name](a)
@@ -72,7 +77,8 @@ def run_source() -> Callable[..., list[Any]]:
         "factor_det": lambda lu, pivots, kind: MATRIX["det"](lu),
         "factor_logdet": lambda lu, pivots, kind: MATRIX["logdet"](lu),
         "number": np.float64, "double": np.float64, "empty": np.empty, "zeros": np.zeros,
-        "accumulate": lambda total, x: total + x, "gemm": gemm, "gemv": gemv, "syrk": syrk,
+        "accumulate": lambda total, x: total + x, "gemm": gemm, "gemmt": gemmt,
+        "gemv": gemv, "syrk": syrk,
         "inv": fill("inv"), "det": MATRIX["det"], "logdet": MATRIX["logdet"],
         "norm": lambda a: norm(a, tuple(range(a.ndim))), "power": np.power,
         "norm_power": lambda x, p: 0.0 if x == 0 and p < 0 else x**p,

@@ -36,7 +36,7 @@ from tensorcalc.plan.program import (
 )
 
 PROGRAM_NAMES = re.compile(r"[acinotv]\d+|[pk][ot]\d+")
-BLAS = {"GEMV": "gemv", "GEMM": "gemm", "SYRK": "syrk"}
+BLAS = {"GEMV": "gemv", "GEMM": "gemm", "GEMMT": "gemmt", "SYRK": "syrk"}
 INDENT = "    "
 LONG = 128  # times that an inner loop runs for the widest vectors to pay
 WORDS = frozenset(
@@ -279,7 +279,7 @@ class _Writer:
         beta = "1.0" if step.accumulate else "0.0"
         m, n, k = (" * ".join(part) or "1" for part in step.shape)
         views = [self.view(view) for view in step.views]
-        extents = {"gemv": [m, k], "gemm": [m, n, k], "syrk": [m, k]}[function]
+        extents = {"gemv": [m, k], "gemm": [m, n, k], "gemmt": [m, k], "syrk": [m, k]}[function]
         if function == "syrk":  # the result is given by its row stride alone
             views[-1] = views[-1][:-1]
         *operands, result = [", ".join(view) for view in views]

@@ -334,6 +334,7 @@ class _Planner:
         views = {
             "GEMV": ((a, la, (m, k)), (b, lb, (k,)), (node, axes, (m,))),
             "GEMM": ((a, la, (m, k)), (b, lb, (k, n)), (node, axes, (m, n))),
+            "GEMMT": ((a, la, (m, k)), (b, lb, (k, n)), (node, axes, (m, n))),
             "SYRK": ((a, la, (m, k)), (node, axes, (m, n))),
         }[chosen.kind]
         summed_outside = any(
@@ -351,7 +352,7 @@ class _Planner:
             ),
             tuple([view(*v) for v in views]),
             summed_outside,
-            work // 2 if chosen.kind == "SYRK" else work,
+            work // 2 if chosen.kind in ("SYRK", "GEMMT") else work,
             self.item * sum(self.elements(v[0]) for v in views),
             (self.buffer(node),),
         )

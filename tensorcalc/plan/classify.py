@@ -7,6 +7,7 @@ LOOP    any                   a loop nest, fused            2·(all labels)
 GEMV    M, K                  matrix times vector           2·M·K
 GEMM    M, N, K               matrix times matrix           2·M·N·K
 SYRK    M, K (one operand)    matrix times its transpose    M·M·K
+GEMMT   M, N, K               symmetric product: one half   M·M·K
 ======  ====================  ============================  ===================
 
 M are labels of the first operand and the output, N of the second and the output, K of both
@@ -16,6 +17,7 @@ gives its other labels, like the batch, to loops around the call.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -145,8 +147,11 @@ def _gemm(
             continue
         if prod(counts) > size and max(counts) <= MAX_EXTENT:
             best, size = Class("GEMM", 0, 1, m, n, k, _loops(node, m, n, k)), prod(counts)
-    if best.kind == "GEMM" and _is_gram(node, best) and cut.isdisjoint((*best.m, *best.n)):
-        return Class("SYRK", 0, 1, best.m, best.n, best.k, ())
+    if best.kind == "GEMM" and not best.loops and cut.isdisjoint((*best.m, *best.n)):
+        if _is_gram(node, best):
+            return Class("SYRK", 0, 1, best.m, best.n, best.k, ())
+        if _is_symmetric(node, best):
+            return Class("GEMMT", 0, 1, best.m, best.n, best.k, ())
     return best
 
 
@@ -155,7 +160,34 @@ def _is_gram(node: Einsum, gemm: Class) -> bool:
     swapped = dict(zip(gemm.m, gemm.n, strict=False))
     return (
         node.operands[0] is node.operands[1]
-        and not gemm.loops
         and len(gemm.m) == len(gemm.n)
         and tuple([swapped.get(label, label) for label in node.labels[0]]) == node.labels[1]
     )
+
+
+def _is_symmetric(node: Einsum, gemm: Class) -> bool:
+    """Whether a product is its own transpose, as ``X'*diag(w)*X``: the same factors, swapped."""
+    if len(gemm.m) != len(gemm.n):
+        return False
+    pairs = [*zip(gemm.m, gemm.n, strict=True)]
+    if any(node.sizes[a] != node.sizes[b] for a, b in pairs):
+        return False
+    swap = dict([*pairs, *[(b, a) for a, b in pairs]])
+    factors = [
+        factor
+        for operand, labels in zip(node.operands, node.labels, strict=True)
+        for factor in _factors(operand, labels)
+    ]
+    swapped = [(f, tuple([swap.get(label, label) for label in own])) for f, own in factors]
+    return Counter(factors) == Counter(swapped)
+
+
+def _factors(node: Node, labels: Labels) -> list[tuple[Node, Labels]]:
+    """The factors of an operand that is a product entry by entry, under their labels."""
+    if not isinstance(node, Einsum) or len(node.sizes) != node.rank:
+        return [(node, labels)]
+    return [
+        factor
+        for operand, own in zip(node.operands, node.labels, strict=True)
+        for factor in _factors(operand, tuple([labels[axis] for axis in own]))
+    ]
