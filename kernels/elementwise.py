@@ -2,8 +2,9 @@
 
 `math.exp` in a Numba loop is a call per element, as pip's Numba has no vector mathematics. The
 functions of the first part are polynomials and selections only, so LLVM inlines and vectorises
-them; they are accurate to about 1 ulp and keep NaN, infinities and subnormal results. The rest
-are plain scalar code. Kernels of float32 convert at the call, which costs little and rounds right.
+them; they are accurate to less than 2 ulp and keep NaN, infinities, subnormal numbers and the sign
+of zero. The rest are plain scalar code. Kernels of float32 convert at the call, which costs little
+and rounds right.
 """
 
 from __future__ import annotations
@@ -89,6 +90,40 @@ def _extremum(name: str) -> Any:
 larger = _extremum("llvm.maximum")
 smaller = _extremum("llvm.minimum")
 
+
+def _rare(name: str) -> Any:
+    """A call of the C library's function for arguments that are rare, under an ``if``.
+
+    A loop with calls is not vectorised, unless LLVM knows a masked variant of them for vectors. So
+    one is declared, for vectors so long that it is never used: LLVM vectorises all but the call,
+    and branches around that for every element. The function is cold so that no register is saved.
+    """
+
+    def typing(typingctx, x):
+        def codegen(context, builder, signature, args):
+            own, double = f"tensorcalc_rare_{name}", ir.DoubleType()
+            function = builder.module.globals.get(own)
+            if function is None:
+                kind = ir.FunctionType(double, [double])
+                function = ir.Function(builder.module, kind, own)
+                function.linkage = "linkonce_odr"
+                for attribute in ("cold", "noinline", "nounwind", "readnone"):
+                    function.attributes.add(attribute)
+                variant = f'"vector-function-abi-variant"="_ZGV_LLVM_M64v_{own}({own})"'
+                set.add(function.attributes, variant)  # llvmlite knows no attributes with values
+                inside = ir.IRBuilder(function.append_basic_block())
+                library = builder.module.declare_intrinsic(f"llvm.{name}", [double])
+                inside.ret(inside.call(library, function.args))
+            return builder.call(function, args)
+
+        return types.float64(types.float64), codegen
+
+    return intrinsic(typing)
+
+
+_rare_sin = _rare("sin")
+_rare_cos = _rare("cos")
+
 LOG2E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01  # ends in zeros: k times it is exact
 LN2_LOW = 1.90821492927058770002e-10
@@ -96,27 +131,65 @@ SHIFT = 6755399441055744.0  # 1.5*2^52: adding it rounds to an integer, kept in 
 SHIFT_BITS = 0x4338000000000000
 SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 ONE_BITS = 0x3FF0000000000000
+SIGN_BIT = -0x8000000000000000
 
 
 @njit(**OPTIONS)
-def _power_of_two(k):
-    return float_of((k + 1023) << 52)
+def _expm1_core(r, c):
+    """``exp(r) - 1 - r + c`` for abs(r) ≤ ln(2)/2: r²·q(r) + c, by a minimax fit."""
+    z = r * r
+    even = fma(2.092680901085724e-09, z, 2.7557233869386534e-07)
+    even = fma(even, z, 2.4801587373002194e-05)
+    even = fma(even, z, 0.0013888888888858946)
+    even = fma(even, z, 0.04166666666666672)
+    even = fma(even, z, 0.5)
+    odd = fma(2.5112044767295943e-08, z, 2.7557234878011736e-06)
+    odd = fma(odd, z, 0.00019841269896306383)
+    odd = fma(odd, z, 0.008333333333317107)
+    odd = fma(odd, z, 0.16666666666666682)
+    return fma(z, fma(odd, r, even), c)
 
 
 @njit(**OPTIONS)
-def _expm1_core(r):
-    """``exp(r) - 1`` for abs(r) ≤ ln(2)/2: r + r²·q(r), q a Chebyshev fit with error 1.1e-16."""
-    q = 2.5100472505694996e-08
-    q = fma(q, r, 2.7620201591031547e-07)
-    q = fma(q, r, 2.7557268276905696e-06)
-    q = fma(q, r, 2.4801521057868204e-05)
-    q = fma(q, r, 0.00019841269863171557)
-    q = fma(q, r, 0.0013888888917367081)
-    q = fma(q, r, 0.008333333333330039)
-    q = fma(q, r, 0.041666666666623824)
-    q = fma(q, r, 0.16666666666666669)
-    q = fma(q, r, 0.5)
-    return fma(r * r, q, r)
+def _exp_parts(x):
+    """p, a and b of ``exp(x) = (1 + p)*a*b``: a and b are powers of two, one might overflow.
+
+    The bits of a sum with `SHIFT` hold an integer; moved up, they are the exponent.
+    """
+    y = 746.0 if x > 746.0 else x  # NaN stays
+    y = -746.0 if y < -746.0 else y
+    t = fma(y, LOG2E, SHIFT + 2046.0)
+    n = t - (SHIFT + 2046.0)
+    r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, y))
+    k = bits_of(t) & 0xFFFF  # the exponent + 2046
+    half = k >> 1
+    return _expm1_core(r, r), float_of(half << 52), float_of((k - half) << 52)
+
+
+@njit(**OPTIONS)
+def _expm1_times(x, scale, exponent):
+    """``scale*expm1(x)`` for -700 < x < 710 and a power of two, 2^(exponent - 1023)."""
+    t = fma(x, LOG2E, SHIFT + exponent)
+    n = t - (SHIFT + exponent)
+    high = fma(n, -LN2_HIGH, x)
+    r = fma(n, -LN2_LOW, high)
+    c = fma(n, -LN2_LOW, high - r)  # what r lost by rounding
+    s = float_of(bits_of(t) << 52)
+    return fma(_expm1_core(r, c), s, fma(r, s, s - scale))
+
+
+@njit(**OPTIONS)
+def _with_sign(y, x):
+    """The sign of x on y, which has it already, or is 0, or not negative."""
+    return float_of(bits_of(y) | (bits_of(x) & SIGN_BIT))
+
+
+@njit(**OPTIONS)
+def _log_parts(y):
+    """The bits of `SHIFT` + k + 1023, and f, for ``y = 2^k*(1 + f)``, y positive."""
+    b = bits_of(y) + (ONE_BITS - SQRT_HALF_BITS)
+    f = float_of((b & 0xFFFFFFFFFFFFF) + SQRT_HALF_BITS) - 1.0
+    return ((b >> 52) & 0xFFF) | SHIFT_BITS, f
 
 
 @njit(**OPTIONS)
@@ -124,15 +197,15 @@ def _log_core(k, f, c):
     """``k*ln(2) + log(1 + f) + c`` for sqrt(1/2) ≤ 1 + f < sqrt(2); fdlibm's e_log.c."""
     s = f / (2.0 + f)
     z = s * s
-    r = 1.479819860511658591e-01
-    r = fma(r, z, 1.531383769920937332e-01)
-    r = fma(r, z, 1.818357216161805012e-01)
-    r = fma(r, z, 2.222219843214978396e-01)
-    r = fma(r, z, 2.857142874366239149e-01)
-    r = fma(r, z, 3.999999999940941908e-01)
-    r = fma(r, z, 6.666666666666735130e-01)
+    w = z * z
+    odd = fma(
+        fma(1.531383769920937332e-01, w, 2.222219843214978396e-01), w, 3.999999999940941908e-01
+    )
+    even = fma(1.479819860511658591e-01, w, 1.818357216161805012e-01)
+    even = fma(fma(even, w, 2.857142874366239149e-01), w, 6.666666666666735130e-01)
     h = 0.5 * f * f
-    return k * LN2_HIGH - ((h - fma(s, h + r * z, k * LN2_LOW + c)) - f)
+    low = fma(s, fma(fma(odd, z, even), z, h), fma(k, LN2_LOW, c))
+    return fma(k, LN2_HIGH, f - (h - low))
 
 
 # ── functions that vectorise ─────────────────────────────────────────────────────────────────
@@ -140,41 +213,23 @@ def _log_core(k, f, c):
 
 @njit(**OPTIONS)
 def exp(x):
-    y = x if x < 710.0 else 710.0
-    y = y if y > -746.0 else -746.0
-    t = y * LOG2E + SHIFT
-    k = bits_of(t) - SHIFT_BITS
-    n = t - SHIFT
-    r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, y))
-    p = 1.0 + _expm1_core(r)
-    half = k >> 1  # two factors: one alone would overflow or flush subnormal results
-    result = p * _power_of_two(half) * _power_of_two(k - half)
-    return result if x == x else x
+    p, a, b = _exp_parts(x)
+    return (1.0 + p) * a * b
 
 
 @njit(**OPTIONS)
 def expm1(x):
-    y = x if x < 710.0 else 710.0
-    y = y if y > -40.0 else -40.0
-    t = y * LOG2E + SHIFT
-    k = bits_of(t) - SHIFT_BITS
-    n = t - SHIFT
-    r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, y))
-    s = _power_of_two(k - 1)  # half of 2^k, which may overflow
-    p = _expm1_core(r)
-    result = 2.0 * fma(p, s, s - 0.5)
-    result = p if n == 0.0 else result
-    return result if x == x else x
+    y = 710.0 if x > 710.0 else x
+    y = -40.0 if y < -40.0 else y
+    e = 2.0 * _expm1_times(y, 0.5, 1022.0)  # 2^1024 would overflow
+    return x if abs(x) < 1e-300 else e  # half of a subnormal number is not exact
 
 
 @njit(**OPTIONS)
 def log(x):
     small = x < 2.2250738585072014e-308
-    y = x * 18014398509481984.0 if small else x
-    b = bits_of(y) + (ONE_BITS - SQRT_HALF_BITS)
-    k = (b >> 52) - 1023
-    f = float_of((b & 0xFFFFFFFFFFFFF) + SQRT_HALF_BITS) - 1.0
-    n = float(k - 54) if small else float(k)
+    k, f = _log_parts(x * 18014398509481984.0 if small else x)
+    n = float_of(k) - (SHIFT + 1077.0 if small else SHIFT + 1023.0)
     result = _log_core(n, f, 0.0)
     result = result if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
     return result if x < math.inf else x  # inf and NaN stay what they are
@@ -183,42 +238,134 @@ def log(x):
 @njit(**OPTIONS)
 def log1p(x):
     u = 1.0 + x
-    c = 1.0 - (u - x) if x > 1.0 else x - (u - 1.0)  # what 1 + x lost by rounding
-    b = bits_of(u) + (ONE_BITS - SQRT_HALF_BITS)
-    k = (b >> 52) - 1023
-    f = float_of((b & 0xFFFFFFFFFFFFF) + SQRT_HALF_BITS) - 1.0
-    f = x if k == 0 else f
-    c = 0.0 if k == 0 else c / u
-    result = _log_core(float(k), f, c)
+    v = u - 1.0
+    c = (1.0 - (u - v)) + (x - v)  # what 1 + x lost by rounding
+    k, f = _log_parts(u)
+    # c/u = c*2^-k/(1 + f), of which a few per cent matter nowhere
+    c = c * float_of((SHIFT_BITS + 2047 - k) << 52) * fma(fma(0.42, f, -0.5), f, 0.5)
+    result = _log_core(float_of(k) - (SHIFT + 1023.0), f, c)
     result = result if x > -1.0 else (-math.inf if x == -1.0 else math.nan)
-    return result if x < math.inf else x
+    return _with_sign(result if x < math.inf else x, x)
 
 
 @njit(**OPTIONS)
 def sigmoid(x):
-    e = exp(-abs(x))
-    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+    p, a, b = _exp_parts(-x)
+    a = float_of((ONE_BITS << 1) - bits_of(a))  # 1/a
+    total = a + b
+    return a / (total + fma(p, b, a - (total - b)))
 
 
 @njit(**OPTIONS)
 def softplus(x):
-    e = exp(-abs(x))
-    u = 1.0 + e  # from 1 to 2: a log1p without special cases
-    large = e > 0.41421356237309503
-    f = 0.5 * u - 1.0 if large else e
-    c = (e - (u - 1.0)) / u if large else 0.0
-    n = 1.0 if large else 0.0
-    return (x if x > 0.0 else 0.0) + _log_core(n, f, c)
+    """``max(x, 0) + log(1 + exp(-abs(x)))``; the logarithm as in `_log_core`, with a longer fit."""
+    p, a, b = _exp_parts(-abs(x))
+    f = (1.0 + p) * a * b
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    even = fma(0.08345021897736232, w, 0.13301122636030083)
+    even = fma(even, w, 0.18181744481711315)
+    even = fma(even, w, 0.2857142854811656)
+    even = fma(even, w, 0.6666666666666631)
+    odd = fma(0.1700966010886419, w, 0.12104933985793587)
+    odd = fma(odd, w, 0.1538654831192766)
+    odd = fma(odd, w, 0.2222222395362831)
+    odd = fma(odd, w, 0.40000000000155156)
+    h = 0.5 * f * f
+    return (0.0 if x < 0.0 else x) + (f - fma(-s, fma(fma(odd, z, even), z, h), h))
 
 
 @njit(**OPTIONS)
 def tanh(x):
-    a = abs(x)
-    y = a if a < 22.0 else 22.0
-    e = expm1(2.0 * y)
-    t = e / (e + 2.0)
-    t = t if x >= 0.0 else -t
-    return t if x == x else x
+    y = abs(x)
+    e = _expm1_times(2.0 * y, 0.5, 1022.0)
+    total = e + 1.0
+    t = e / total
+    c = e - (total - 1.0)  # what total lost by rounding
+    return _with_sign(1.0 if y > 18.71 else fma(t * c, t - 1.0, t), x)
+
+
+@njit(**OPTIONS)
+def erf(x):
+    """``1 - exp(-q(y))``, y = abs(x): q is a fit of ``-log(erfc(y))``.
+
+    Its weights are such that the relative error of the result is at most 2e-17.
+    """
+    y = abs(x)
+    y = 5.95 if y > 5.95 else y
+    z = y * y
+    odd = fma(-3.596174082607061e-15, z, -3.368484457855652e-12)
+    odd = fma(odd, z, -3.7659009288341314e-10)
+    odd = fma(odd, z, -1.0791594759460047e-08)
+    odd = fma(odd, z, -6.596419540027707e-08)
+    odd = fma(odd, z, 5.694783799711016e-07)
+    odd = fma(odd, z, 3.130630619038798e-06)
+    odd = fma(odd, z, -2.957750174719484e-05)
+    odd = fma(odd, z, 2.5903988958178962e-05)
+    odd = fma(odd, z, 0.0016962076278924515)
+    odd = fma(odd, z, -0.019128446993812658)
+    odd = fma(odd, z, 0.6366197723675898)
+    even = fma(1.6167558502079286e-13, z, 4.307365315406171e-11)
+    even = fma(even, z, 2.364047513412172e-09)
+    even = fma(even, z, 3.465796336296321e-08)
+    even = fma(even, z, -1.1130439665903612e-08)
+    even = fma(even, z, -2.035349321354575e-06)
+    even = fma(even, z, 3.1720087524528114e-06)
+    even = fma(even, z, 6.442158381131526e-05)
+    even = fma(even, z, -0.0005901322567774934)
+    even = fma(even, z, -0.000209194847020703)
+    even = fma(even, z, 0.10277260330135768)
+    q = fma(1.1283791670955126, y, z * fma(even, y, odd))
+    return _with_sign(0.0 - _expm1_times(-q, 1.0, 1023.0), x)
+
+
+SIN_LIMIT = 262144.0  # up to here an integer times the first parts of pi is exact
+
+
+@njit(**OPTIONS)
+def _sin_core(r):
+    """``sin(r)`` for abs(r) ≤ pi/2: r + r³·p(r²), p a minimax fit with error 3e-19."""
+    z = r * r
+    p = 2.721135288797379e-15
+    p = fma(p, z, -7.642987587006629e-13)
+    p = fma(p, z, 1.6058939549357058e-10)
+    p = fma(p, z, -2.505210686951589e-08)
+    p = fma(p, z, 2.7557319211098803e-06)
+    p = fma(p, z, -0.00019841269841208971)
+    p = fma(p, z, 0.008333333333333193)
+    p = fma(p, z, -0.16666666666666666)
+    return _with_sign(fma(r * z, p, r), r)
+
+
+@njit(**OPTIONS)
+def sin(x):
+    """Up to `SIN_LIMIT`, ``sin(r + n*pi) = (-1)^n*sin(r)``, pi in three parts."""
+    far = 0.0
+    if abs(x) > SIN_LIMIT:
+        far = _rare_sin(x)
+    t = fma(x, 0.3183098861837907, SHIFT)
+    n = t - SHIFT
+    r = fma(n, -3.1415926535846666, x)
+    r = fma(n, -5.1266883031679116e-12, r)
+    r = fma(n, -2.1125998133974855e-23, r)
+    near = float_of(bits_of(_sin_core(r)) ^ (bits_of(t) << 63))
+    return far if abs(x) > SIN_LIMIT else near
+
+
+@njit(**OPTIONS)
+def cos(x):
+    """Up to `SIN_LIMIT`, ``cos(r + (n + 1/2)*pi) = (-1)^(n + 1)*sin(r)``, pi in three parts."""
+    far = 0.0
+    if abs(x) > SIN_LIMIT:
+        far = _rare_cos(x)
+    t = fma(x, 0.3183098861837907, -0.5) + SHIFT
+    n = fma(2.0, t - SHIFT, 1.0)
+    r = fma(n, -1.5707963267923333, x)
+    r = fma(n, -2.5633441515839558e-12, r)
+    r = fma(n, -1.0562999066987428e-23, r)
+    near = float_of(bits_of(_sin_core(-r)) ^ (bits_of(t) << 63))
+    return far if abs(x) > SIN_LIMIT else near
 
 
 # ── selections ───────────────────────────────────────────────────────────────────────────────

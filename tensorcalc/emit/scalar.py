@@ -28,10 +28,11 @@ TEMPLATES: dict[str, str] = {
 ELEMENTWISE: dict[str, str] = {
     name: name
     for name in (
-        "exp log log1p expm1 tanh sigmoid softplus relu sign lgamma digamma polygamma".split()
+        "exp log log1p expm1 sin cos tanh sigmoid softplus erf relu sign lgamma digamma"
+        " polygamma".split()
     )
 } | {"max": "maximum", "min": "minimum", "norm_power": "norm_power", "pow": "power"}
-MATH: dict[str, str] = {name: name for name in "sqrt sin cos tan sinh cosh erf".split()} | {
+MATH: dict[str, str] = {name: name for name in "sqrt tan sinh cosh".split()} | {
     "arcsin": "asin",
     "arccos": "acos",
     "arctan": "atan",
