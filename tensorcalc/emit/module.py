@@ -16,7 +16,7 @@ from tensorcalc.dims import Dims
 from tensorcalc.emit.cache import helpers_digest
 from tensorcalc.emit.source import Source
 
-ORDER = ("math", "hints", "elementwise", "blas", "lapack", "factor", "linalg")
+ORDER = ("math", "hints", "elementwise", "blas", "lapack", "factor", "linalg", "copy")
 
 
 def kernel_module(source: Source) -> str:
