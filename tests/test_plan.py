@@ -75,9 +75,10 @@ def test_one_pass_over_the_data() -> None:
 def test_table() -> None:
     """A plan prints as a table."""
     assert str(plan({"o": Ax}, SIZES)) == (
-        "step  class  result    flops     bytes\n"
-        "   0  GEMV   o0      1.2e+04  4.98e+04\n"
-        "      total          1.2e+04  4.98e+04"
+        "step  class  result    flops     bytes  time\n"
+        "   0  GEMV   o0      1.2e+04  4.98e+04  100%\n"
+        "      total          1.2e+04  4.98e+04  100%\n"
+        "memory: 0 B between the steps, 1.6 kB of results"
     )
 
 

@@ -47,14 +47,14 @@ def _formula(file: Any, arguments: tuple[str, ...]) -> str:
 def compile_command(
     formula: tuple[str, ...], wrt: tuple[str, ...], output: str | None, file: Any
 ) -> None:
-    r"""Write a Python module that computes FORMULA and its derivatives.
+    """Write a Python module that computes FORMULA and its derivatives.
 
     The module needs NumPy, SciPy and Numba, but not tensorcalc. Its function `run` takes the
     variables by name.
 
     \b
       tensorcalc compile "sum(log(1 + exp(-y.*(X*w))))" --wrt w -o logistic.py
-    """
+    """  # noqa: D301
     from tensorcalc.api import compile as compile_kernel
 
     expression = parse_formula(_formula(file, formula))
@@ -86,11 +86,11 @@ def plan_command(
     file: Any,
     as_json: bool,
 ) -> None:
-    r"""Show the steps that compute FORMULA and its derivatives, and what they cost.
+    """Show the steps that compute FORMULA and its derivatives, and what they cost.
 
     \b
       tensorcalc plan "sum(log(1 + exp(-y.*(X*w))))" --wrt w --dim m=100000 --dim n=50
-    """
+    """  # noqa: D301
     from tensorcalc.plan import plan
 
     expression = parse_formula(_formula(file, formula))

@@ -123,9 +123,9 @@ def _facts(error: Any) -> dict[str, Any]:
 @click.version_option(__version__, prog_name="tensorcalc")
 @debug_option
 def cli() -> None:
-    r"""Formulas with vectors, matrices and tensors: derivatives, values, compiled kernels.
+    """Formulas with vectors, matrices and tensors: derivatives, values, compiled kernels.
 
     \b
       tensorcalc diff "x'*A*x" --wrt x
       tensorcalc eval "x'*A*x" x=[1,2] A=[1,2;3,4] --wrt x
-    """
+    """  # noqa: D301

@@ -66,7 +66,7 @@ def eval_command(
     file: Any,
     as_json: bool,
 ) -> None:
-    r"""Print the value of FORMULA on data, and its derivatives.
+    """Print the value of FORMULA on data, and its derivatives.
 
     A VALUE is a number (an array is filled with it), entries like [1,2;3,4], a .csv, .npy or .npz
     file, or columns of a file: X=data.csv:1-30, y=data.csv:label.
@@ -74,7 +74,7 @@ def eval_command(
     \b
       tensorcalc eval "x'*A*x" "x=[1,2]" "A=[1,2;3,4]" --wrt x
       tensorcalc eval -f model.tc X=data.csv:1-30 y=data.csv:label w=0 --wrt w
-    """
+    """  # noqa: D301
     text, arguments = split_arguments(file, formula)
     expression = parse_formula(text)
     outputs = outputs_of(expression, wrt)
@@ -143,7 +143,7 @@ def check_command(
     file: Any,
     as_json: bool,
 ) -> None:
-    r"""Compare the derivative of FORMULA with finite differences.
+    """Compare the derivative of FORMULA with finite differences.
 
     Variables without a value are drawn at random, with their properties, where the formula is
     finite. The exit code is 1 if the two disagree.
@@ -151,7 +151,7 @@ def check_command(
     \b
       tensorcalc check "sum(log(1 + exp(-y.*(X*w))))" --wrt w
       tensorcalc check "log(det(X))" --wrt X --order 2 --dim n=4
-    """
+    """  # noqa: D301
     from tensorcalc.cli.data import fill, read_arguments
     from tensorcalc.finite_differences import check
 

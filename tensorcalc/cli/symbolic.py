@@ -79,14 +79,14 @@ def diff_command(
     file: Any,
     as_json: bool,
 ) -> None:
-    r"""Print the derivative of FORMULA.
+    """Print the derivative of FORMULA.
 
     \b
       tensorcalc diff "x'*A*x" --wrt x
       tensorcalc diff "log(det(X))" --wrt X --to latex
       tensorcalc diff -f model.tc --wrt w --order 2
       tensorcalc diff "x'*A*y" --wrt x,y --differential
-    """
+    """  # noqa: D301
     from tensorcalc import api
 
     text, others = split_arguments(file, formula)

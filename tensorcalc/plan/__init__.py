@@ -131,7 +131,16 @@ class _Planner:
             tuple(steps),
             self.hosted.data,
             self.fixed(order),
+            self.memory(nodes, made, len(temporaries)),
         )
+
+    def memory(self, nodes: Sequence[Node], made: Sequence[Buffer], count: int) -> tuple[int, int]:
+        """The bytes of the first `count` buffers, which lie between steps, and of the results."""
+        sizes = [self.item * self.kept(node) for node in nodes]
+        own = [b.memory is None for b in made]
+        total = sum(size for size, is_own in zip(sizes, own, strict=True) if is_own)
+        results = sum(sizes[count:])
+        return max(0, total - results), results
 
     def fixed(self, order: Schedule) -> dict[str, int]:
         """The extents of loops that are written out."""
@@ -200,7 +209,7 @@ class _Planner:
         outputs = dict.fromkeys(name for step in steps for name in step.outputs)
         hidden = {self.buffers[node] for node in local if node in self.buffers}
         made = Pass(
-            f"PASS by {group.slice.block}",
+            f"PASS over {group.slice.dim} by {group.slice.block}",
             bounds.low,
             bounds.high,
             bounds.count,
@@ -208,11 +217,23 @@ class _Planner:
             bounds.block,
             inside,
             tuple(sorted(hidden)),
-            0,
-            0,
+            self.item * sum(map(self.elements, self.passing(group))),
+            sum(step.flops for step in inside),
+            sum(step.bytes for step in inside),
             tuple([name for name in outputs if name not in hidden]),
         )
         return made, outside
+
+    def passing(self, group: Blocks) -> set[Node]:
+        """What a pass reads or writes that is more than a block."""
+        found: set[Node] = set()
+        for inner in group.groups:
+            if isinstance(inner, Blocks):
+                found |= self.passing(inner)
+                continue
+            for task in inner.tasks:
+                found |= {task.node, *[node for node, _ in task.reads]}
+        return {n for n in found - self.cuts.keys() if isinstance(n, Variable) or n in self.buffers}
 
     def fill(self, node: Node, start: float) -> Nest:
         """The nest that sets all of a block's buffer to one number."""

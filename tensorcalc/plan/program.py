@@ -164,7 +164,7 @@ class Pass:
     """Steps that are done for one block of an index after the other.
 
     A block reaches from `low` to below `high` and is `count` long: names that the steps use.
-    `local` are the buffers that hold a block only.
+    `local` are the buffers that hold a block only; `read` are the bytes that pass through.
     """
 
     kind: str
@@ -175,6 +175,7 @@ class Pass:
     block: str
     steps: tuple[Step, ...]
     local: tuple[str, ...]
+    read: int
     flops: int
     bytes: int
     outputs: tuple[str, ...]
@@ -201,7 +202,8 @@ class Program:
     """Straight-line steps over buffers. `outputs` are buffer names in the order of the outputs.
 
     `data` are values of arguments that are none of the user's, `fixed` the extents that the program
-    is right for only, because loops over them are written out.
+    is right for only, because loops over them are written out. `memory` are the bytes of buffers
+    that lie between the steps, and of results.
     """
 
     arguments: tuple[Buffer, ...]
@@ -212,6 +214,7 @@ class Program:
     steps: tuple[Step, ...]
     data: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, int] = field(default_factory=dict)
+    memory: tuple[int, int] = (0, 0)
 
     @property
     def passed(self) -> tuple[Buffer, ...]:
@@ -229,27 +232,46 @@ class Program:
         return sum(step.bytes for step in self.steps)
 
     def __str__(self) -> str:
-        rows = [("step", "class", "result", "flops", "bytes")]
+        rows = [("step", "class", "result", "flops", "bytes", "time")]
+        total = sum(map(_seconds, self.steps)) or 1.0
         for number, step in numbered(self.steps):
-            rows.append(
-                (
-                    number,
-                    step.kind,
-                    ",".join(step.outputs),
-                    f"{step.flops:.3g}",
-                    f"{step.bytes:.3g}",
-                )
-            )
-        rows.append(("", "total", "", f"{self.flops:.3g}", f"{self.bytes:.3g}"))
-        widths = [max(len(row[k]) for row in rows) for k in range(5)]
+            share = f"{_seconds(step) / total:.0%}"
+            costs = (f"{step.flops:.3g}", f"{step.bytes:.3g}", share)
+            rows.append((number, step.kind, ",".join(step.outputs), *costs))
+        rows.append(("", "total", "", f"{self.flops:.3g}", f"{self.bytes:.3g}", "100%"))
+        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
         lines = [
             "  ".join(
-                cell.ljust(width) if k in (1, 2) else cell.rjust(width)
+                cell.ljust(width) if k in (1, 2) or (k == 0 and "." in cell) else cell.rjust(width)
                 for k, (cell, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
             for row in rows
         ]
+        between, results = self.memory
+        lines.append(f"memory: {_size(between)} between the steps, {_size(results)} of results")
         return "\n".join(lines)
+
+
+# operations a second and bytes a second that estimates of time go by
+RATES = {"GEMM": 5e10, "GEMMT": 5e10, "SYRK": 5e10, "GEMV": 1e10, "factor": 4e10, "inv": 4e10}
+RATE, BANDWIDTH, CACHED, OVERHEAD = 4e9, 2e10, 1e11, 1e-7
+
+
+def _seconds(step: Step, *, cached: bool = False) -> float:
+    """About how long a step takes; within a pass most of the data is in the cache."""
+    if isinstance(step, Pass):
+        return sum(_seconds(inner, cached=True) for inner in step.steps) + step.read / BANDWIDTH
+    rate = RATES.get(step.kind.split()[-1], RATE)
+    return OVERHEAD + max(step.flops / rate, step.bytes / (CACHED if cached else BANDWIDTH))
+
+
+def _size(count: int) -> str:
+    """Bytes with a unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.3g} {unit}"
+        count = count / 1000  # type: ignore[assignment]
+    raise AssertionError("there is no larger unit")
 
 
 def flat(steps: Sequence[Step]) -> Iterator[Step]:
