@@ -12,12 +12,12 @@ program would move beyond the cache. Used by `schedule.py`.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from math import prod
+from pathlib import Path
 
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Node
@@ -31,6 +31,7 @@ MIN_SAVED = 1 << 20  # bytes that a pass must save …
 MIN_SHARE = 0.2  # … and their share
 STEP_BYTES = 4096  # what one more call or loop costs, as bytes moved in the same time
 SHORT = 6  # bytes that a multiplication costs more in a product of one row than of many
+CACHE_SIZE = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")  # where Linux says it
 ROWS = 32  # that a product of matrices should have
 MAX_TRIED = 400  # arrangements
 
@@ -39,9 +40,10 @@ MAX_TRIED = 400  # arrangements
 def cache_bytes() -> int:
     """Half of a core's own cache: the other half is for what streams through."""
     try:
-        found = os.sysconf("SC_LEVEL2_CACHE_SIZE")
-    except (ValueError, OSError):
-        found = 0
+        text = CACHE_SIZE.read_text(encoding="ascii").strip()
+        found = int(text.removesuffix("K")) << 10
+    except (OSError, ValueError):
+        found = 1 << 20
     return max(1 << 19, min(found, 1 << 21) // 2)
 
 
