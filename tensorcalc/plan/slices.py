@@ -25,6 +25,7 @@ from tensorcalc.plan.tasks import Place, Slice, Task
 
 MAX_INDICES = 8  # that are tried, those of the most bytes
 MAX_DEPTH = 2  # passes inside of each other
+FRESH = 1 << 23  # bytes from which a new array costs as much again to get
 FAR = 8  # times as much as in the core's own cache is in the next one …
 FAR_COST = 0.4  # … whose bytes cost less than those of memory
 MIN_SAVED = 1 << 20  # bytes that a pass must save …
@@ -204,23 +205,28 @@ class _Arranger:
     def elements(self, node: Node) -> int:
         return prod(dim.value(self.sizes) for dim in node.dims)
 
-    def plain(self, tasks: Sequence[Task]) -> float:
-        """The bytes moved beyond the cache by tasks that are done one after the other."""
+    def plain(self, tasks: Sequence[Task], near: float = 1.0) -> float:
+        """The bytes moved beyond the cache by tasks that are done one after the other.
+
+        `near` is what it costs to touch a byte for the first time.
+        """
         once, each = self.moved(tasks)
         steps = STEP_BYTES * len(tasks) + sum(self.waste(task) for task in tasks)
-        return steps + once + self.rate(once) * (each - once)
+        return steps + near * once + self.rate(once) * (each - once)
 
     def moved(self, tasks: Sequence[Task]) -> tuple[int, int]:
         """The bytes of all that tasks touch, and the same counted anew for every task."""
         most: dict[Node, int] = {}
-        each = 0
+        each = fresh = 0
         for task in tasks:
             for node, count in self.touched(task).items():
                 if count > self.budget // 8 or node not in most:
                     each += count
+                if node is task.node and count > FRESH and node not in self.roots:
+                    fresh += count  # the system has to find the memory
                 most[node] = max(most.get(node, 0), count)
         once = sum(most.values())
-        return once, max(once, each)
+        return once + fresh, max(once, each) + fresh
 
     def rate(self, total: int) -> float:
         """What it costs to touch a byte again, by how many there are."""
@@ -242,11 +248,11 @@ class _Arranger:
 
     # ── the search ───────────────────────────────────────────────────────────────────────────
 
-    def best(self, tasks: list[Task], depth: int) -> tuple[float, list[Item]]:
+    def best(self, tasks: list[Task], depth: int, near: float = 1.0) -> tuple[float, list[Item]]:
         """The cheapest way to do the tasks: in order, or with passes."""
         if depth == 0 and tuple(tasks) in self.known:
             return self.known[tuple(tasks)]
-        cost = limit = self.plain(tasks)
+        cost = limit = self.plain(tasks, near)
         chosen: list[Item] = list(tasks)
         if depth >= MAX_DEPTH or cost <= self.budget:
             return cost, chosen
@@ -257,7 +263,7 @@ class _Arranger:
                 if self.tried >= MAX_TRIED:
                     break
                 self.tried += 1
-                found = self.with_slice(tasks, loops, block, depth)
+                found = self.with_slice(tasks, loops, block, depth, near)
                 least = 0 if depth else MIN_SAVED
                 if found[0] < min(cost, limit * (1 - MIN_SHARE), limit - least):
                     cost, chosen = found
@@ -301,7 +307,7 @@ class _Arranger:
         return most
 
     def with_slice(
-        self, tasks: list[Task], loops: Mapping[Task, int], block: int, depth: int
+        self, tasks: list[Task], loops: Mapping[Task, int], block: int, depth: int, near: float
     ) -> tuple[float, list[Item]]:
         """The tasks in passes over one index, and what these cost."""
         dim = next(task.space[loop] for task, loop in loops.items())
@@ -311,30 +317,33 @@ class _Arranger:
         for number in range(max(level.values()) + 1):
             plain = [task for task in tasks if level[task] == number and task not in loops]
             if plain:
-                more, done = self.best(plain, depth) if depth == 0 else (self.plain(plain), plain)
+                more, done = (
+                    self.best(plain, depth) if depth == 0 else (self.plain(plain, near), plain)
+                )
                 cost, items = cost + more, [*items, *done]
             inside = [task for task in tasks if level[task] == number and task in loops]
             if not inside:
                 continue
-            whole = self.plain(inside)
+            whole = self.plain(inside, near)
             extent = self.extent(inside[0], loops[inside[0]])
             count = -(-extent // block)
             new = Slice(dim, block)
             for task in inside:
                 task.cut[loops[task]] = new
-            once, done = self.best(inside, depth + 1)
             fixed, added, local = self.traffic(inside, new)
             steps = STEP_BYTES * len(inside) + sum(self.waste(task) for task in inside)
             total, each = self.moved(inside)
-            passing = total - fixed - local
+            passing = near * max(0, total - fixed - local)
+            once, done = self.best(inside, depth + 1, min(near, self.rate(total)))
             if any(isinstance(found, Pass) for found in done):
-                more = count * once
+                more = count * (passing + once)
             elif total <= self.budget:  # blocks, and what is added to, never leave the cache
-                more = count * (passing + steps) + fixed + added
+                more = count * (passing + steps) + near * (fixed + added)
             elif total - fixed <= self.budget:
                 more = count * (passing + steps + self.rate(total) * (fixed + added))
             else:
-                more = count * (passing + steps + self.rate(total) * (each + added - passing))
+                again = max(0, each + added + fixed + local - total)
+                more = count * (passing + steps + self.rate(total) * again)
             for task in inside:
                 del task.cut[loops[task]]
             if more < whole:
