@@ -64,6 +64,10 @@ def _scaled(roots: Sequence[Node]) -> list[Node]:
         (whole,) = operands
         if users[old.operands[0]] > 1 or old.operands[0] in kept or not isinstance(whole, Einsum):
             return node
+        if any(isinstance(operand, Delta) for operand in whole.operands):
+            number = canonical.number(node.coefficients[0])
+            factors, labels = (*whole.operands, number), (*whole.labels, ())
+            return Einsum.of(whole.rank, whole.sizes, factors, labels)
         if whole.rank == len(whole.sizes) or not _is_plain(whole):
             return node
         place = min(range(len(whole.operands)), key=lambda k: whole.operands[k].rank)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tensorcalc.dims import Dim
-from tensorcalc.ir import Basis, Einsum, Labels, MatrixFunction, Merge, Node, Section
+from tensorcalc.ir import Basis, Delta, Einsum, Labels, MatrixFunction, Merge, Node, Section
 
 STRUCTURE = (Basis, Merge, Section)
 # functions of the last axis, as the operation that joins its entries, and what it starts from
@@ -38,7 +38,8 @@ class Loops:
     """How a stored node is computed.
 
     `labels` are looped over, one after the other; of these, the numbers `reduced` are joined by
-    `operation`, starting from `start`. `target` is the place of the result.
+    `operation`, starting from `start`. `target` is the place of the result; where it is `sparse`,
+    all other entries are 0.
     """
 
     labels: Labels
@@ -47,6 +48,7 @@ class Loops:
     reduced: tuple[int, ...] = ()
     operation: str = SUM[0]
     start: float = SUM[1]
+    sparse: bool = False
 
 
 def loops(node: Node) -> Loops:
@@ -60,12 +62,14 @@ def loops(node: Node) -> Loops:
         return Loops(axes, node.dims, axes)
     split = _split(node)
     parts = {axis: node.labels[k][1:] for axis, k in split.items()}
-    kept = [label for axis in axes for label in parts.get(axis, (axis,))]
-    labels = (*kept, *_summed(node, kept))
+    units = _units(node, split)
+    kept = [label for axis in axes if axis not in units for label in parts.get(axis, (axis,))]
+    labels = (*kept, *_summed(node, [*kept, *units]))
     known, _ = at_loops(node, labels, range(len(labels)))
     reduced = tuple(range(len(kept), len(labels)))
     dims = tuple([node.sizes[label] for label in labels])
-    return Loops(labels, dims, tuple([known[axis] for axis in axes]), reduced)
+    target = tuple([known[axis] for axis in axes])
+    return Loops(labels, dims, target, reduced, sparse=bool(units))
 
 
 def at_loops(
@@ -73,11 +77,30 @@ def at_loops(
 ) -> tuple[dict[int, Index], set[int]]:
     """`follow` for the loops of `loops`: a merged axis of the result follows from its parts."""
     known: dict[int, Index] = dict(zip(labels, point, strict=True))
-    spent = set(_split(node).values())
-    for k in spent:
+    split = _split(node)
+    spent = set(split.values())
+    for axis, (first, k) in _units(node, split).items():
+        known[axis] = known[first]
+        spent.add(k)
+    for k in split.values():
         whole, *parts = node.labels[k]
         known[whole] = place(node.operands[k], [known[part] for part in parts])
     return follow(node, known, spent)
+
+
+def _units(node: Einsum, split: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+    """Axes of the result that a unit matrix makes equal to others: which, and by which factor."""
+    found: dict[int, tuple[int, int]] = {}
+    taken = {label for k in split.values() for label in node.labels[k]}
+    taken |= {label for k in _structure(node) for label in node.labels[k]}
+    for k, (operand, labels) in enumerate(zip(node.operands, node.labels, strict=True)):
+        first, second = min(labels, default=0), max(labels, default=0)
+        if not isinstance(operand, Delta) or first == second or second >= node.rank:
+            continue
+        if first not in taken and second not in taken:
+            found[second] = first, k
+            taken |= {first, second}
+    return found
 
 
 def is_reduction(node: Node) -> bool:

@@ -132,6 +132,8 @@ def nest(
     for (task, point, _, result), place_of in zip(results, targets, strict=True):
         loops, total = task.loops, value[result]
         at = within(task.node, place_of)
+        if loops.sparse and task.node in stored:
+            starts[task.node] = 0.0
         if not task.reduced:
             if task.node in stored:
                 before[depth].append(Store(names.buffer(task.node), at, total))

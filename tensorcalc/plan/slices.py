@@ -187,10 +187,12 @@ class _Arranger:
 
     def bytes(self, task: Task, node: Node, place: Place) -> int:
         """The bytes of what a task touches of a node."""
-        extents = [
-            self.extent(task, index) if _is_loop(index) else dim.value(self.sizes)  # type: ignore[arg-type]
+        loops = {index for index in place if _is_loop(index)}
+        extents = [self.extent(task, index) for index in loops]  # type: ignore[arg-type]
+        extents += [
+            dim.value(self.sizes)
             for dim, index in zip(node.dims, place, strict=True)
-            if not (isinstance(index, int) and index < 0)
+            if index not in loops and not (isinstance(index, int) and index < 0)
         ]
         return self.item * prod(extents)
 
