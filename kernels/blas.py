@@ -16,7 +16,7 @@ from typing import Any
 import llvmlite.binding
 import scipy.linalg.cython_blas
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.core.compiler import Flags
 from numba.extending import intrinsic
@@ -51,11 +51,18 @@ def _register(table: dict[str, Any], routines: list[str]) -> None:
 _register(scipy.linalg.cython_blas.__pyx_capi__, [*ROUTINES, "dot"])
 
 
+def address(context: Any, builder: Any, given: Any, value: Any) -> Any:
+    """Where an array starts; an address is one already."""
+    if isinstance(given, types.CPointer):
+        return value
+    return context.make_array(given)(context, builder, value).data
+
+
 def _declare(routine: str, kinds: str, result: bool = False) -> Any:
     """An intrinsic that calls `routine`; Fortran takes every argument by its address."""
 
     def typing(typingctx, arguments):
-        arrays = [t for t in arguments if isinstance(t, types.Array)]
+        arrays = [t for t in arguments if isinstance(t, types.Array | types.CPointer)]
         number = arrays[0].dtype
         name = f"tensorcalc_{PREFIXES[number]}{routine}"
 
@@ -72,7 +79,7 @@ def _declare(routine: str, kinds: str, result: bool = False) -> Any:
                 vtype, value = given[position]
                 position += 1
                 if kind == "p":
-                    data = context.make_array(vtype)(context, builder, value).data
+                    data = address(context, builder, vtype, value)
                     otype, offset = given[position]
                     position += 1
                     offset = context.cast(builder, offset, otype, types.intp)
@@ -99,23 +106,40 @@ def _declare(routine: str, kinds: str, result: bool = False) -> Any:
     return intrinsic(typing)
 
 
-def subroutine(result: Any) -> Any:
+def subroutine(result: Any, *, addresses: bool = False) -> Any:
     """A decorator: a function of numbers and arrays that kernels call; `result` is its type.
 
     Numba's `njit` would compile it for callers from Python, too, and once more for every constant
-    argument, which takes twice the time.
+    argument, which takes twice the time. With `addresses` the function is given the addresses of
+    arrays, so that it is compiled once for arrays of every rank. It must not write to an array
+    that is read-only, which is not checked.
     """
+
+    def passed(given):
+        if isinstance(given, types.Integer):
+            return types.intp
+        if isinstance(given, types.Array):
+            return types.CPointer(given.dtype) if addresses else given.copy(readonly=False)
+        return given
 
     def decorate(function):
         def typing(typingctx, *arguments):
+            inner = result(*[passed(given) for given in arguments])
+
             def codegen(context, builder, signature, args):
                 flags: Any = Flags()
                 flags.nrt = True
                 flags.error_model = "numpy"
-                inner = result(*arguments)
                 made = context.compile_subroutine(builder, function, inner, flags=flags)
-                given = cgutils.unpack_tuple(builder, args[0])
-                return context.call_internal(builder, made.fndesc, inner, given)
+                values = [
+                    address(context, builder, given, value)
+                    if isinstance(taken, types.CPointer)
+                    else context.cast(builder, value, given, taken)
+                    for given, taken, value in zip(
+                        arguments, inner.args, cgutils.unpack_tuple(builder, args[0]), strict=True
+                    )
+                ]
+                return context.call_internal(builder, made.fndesc, inner, values)
 
             return result(types.StarArgTuple(arguments)), codegen
 
@@ -151,22 +175,23 @@ _dot = _declare("dot", "ipipi", result=True)
 N, T, L, U, R = ord("N"), ord("T"), ord("L"), ord("U"), ord("R")
 
 
-@njit(nogil=True, error_model="numpy")
+@subroutine(types.float64, addresses=True)
 def dot(n, x, ox, incx, y, oy, incy):
     """``sum(x*y)`` of vectors (n)."""
+    compact()
     return _dot((n, x, ox, incx, y, oy, incy))
 
 
-@njit(nogil=True, error_model="numpy")
+@subroutine(types.void, addresses=True)
 def gemv(m, n, alpha, a, oa, ars, acs, x, ox, incx, beta, y, oy, incy):
     """``y = alpha*a*x + beta*y`` for a (m, n), x (n), y (m)."""
+    compact()
     if m <= 0:
         return
     if n <= 0:  # BLAS would return without touching y
         if beta == 0.0:
-            flat = y.reshape(-1)
             for i in range(m):
-                flat[oy + i * incy] = 0.0
+                y[oy + i * incy] = 0.0
         return
     if acs == 1:
         _gemv((T, n, m, alpha, a, oa, max(ars, n), x, ox, incx, beta, y, oy, incy))
@@ -174,9 +199,10 @@ def gemv(m, n, alpha, a, oa, ars, acs, x, ox, incx, beta, y, oy, incy):
         _gemv((N, m, n, alpha, a, oa, max(acs, m), x, ox, incx, beta, y, oy, incy))
 
 
-@njit(nogil=True, error_model="numpy")
+@subroutine(types.void, addresses=True)
 def ger(m, n, alpha, x, ox, incx, y, oy, incy, a, oa, ars, acs):
     """``a += alpha*x*y'`` for x (m), y (n), a (m, n)."""
+    compact()
     if m <= 0 or n <= 0:
         return
     if acs == 1:
@@ -185,17 +211,17 @@ def ger(m, n, alpha, x, ox, incx, y, oy, incy, a, oa, ars, acs):
         _ger((m, n, alpha, x, ox, incx, y, oy, incy, a, oa, max(acs, m)))
 
 
-@njit(nogil=True, error_model="numpy")
+@subroutine(types.void, addresses=True)
 def gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
     """``c = alpha*a*b + beta*c`` for a (m, k), b (k, n), c (m, n)."""
+    compact()
     if m <= 0 or n <= 0:
         return
     if k <= 0:
         if beta == 0.0:
-            flat = c.reshape(-1)
             for i in range(m):
                 for j in range(n):
-                    flat[oc + i * crs + j * ccs] = 0.0
+                    c[oc + i * crs + j * ccs] = 0.0
         return
     if ccs == 1:  # row by row: to Fortran this is c' = b'*a'
         if bcs == 1:
@@ -219,41 +245,43 @@ def gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs
         _gemm((ta, tb, m, n, k, alpha, a, oa, lda, b, ob, ldb, beta, c, oc, max(ccs, m)))
 
 
-@njit(nogil=True, error_model="numpy")
+@subroutine(types.void, addresses=True)
 def syrk(n, k, alpha, a, oa, ars, acs, beta, c, oc, ldc):
     """``c = alpha*a*a' + beta*c`` for a (n, k) and symmetric c (n, n) with rows `ldc` apart."""
+    compact()
     if n <= 0:
         return
-    flat = c.reshape(-1)
     if k <= 0:
         if beta == 0.0:
             for i in range(n):
                 for j in range(n):
-                    flat[oc + i * ldc + j] = 0.0
+                    c[oc + i * ldc + j] = 0.0
         return
     if acs == 1:
         _syrk((U, T, n, k, alpha, a, oa, max(ars, k), beta, c, oc, max(ldc, n)))
     else:
         _syrk((U, N, n, k, alpha, a, oa, max(acs, n), beta, c, oc, max(ldc, n)))
-    _mirror(n, flat, oc, ldc, 1)  # Fortran's upper triangle is our lower one
+    _mirror(n, c, oc, ldc, 1)  # Fortran's upper triangle is our lower one
 
 
-@njit(nogil=True, error_model="numpy")
-def _mirror(n, flat, oc, crs, ccs):
+@subroutine(types.void, addresses=True)
+def _mirror(n, c, oc, crs, ccs):
     """Fill the upper triangle of a matrix from the lower one, in tiles that stay cached."""
+    compact()
     for i0 in range(0, n, 32):
         for j0 in range(0, i0 + 1, 32):
             for i in range(i0, min(i0 + 32, n)):
                 for j in range(j0, min(j0 + 32, i)):
-                    flat[oc + j * crs + i * ccs] = flat[oc + i * crs + j * ccs]
+                    c[oc + j * crs + i * ccs] = c[oc + i * crs + j * ccs]
 
 
-@njit(nogil=True, error_model="numpy")
+@subroutine(types.void, addresses=True)
 def gemmt(n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
     """``c = alpha*a*b + beta*c`` for a (n, k), b (k, n), where the result is known symmetric.
 
     Only blocks on and below the diagonal are computed: half the work.
     """
+    compact()
     block = max(64, (n + 7) // 8)
     for i in range(0, n, block):
         rows = min(block, n - i)
@@ -261,4 +289,4 @@ def gemmt(n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
             rows, i + rows, k, alpha, a, oa + i * ars, ars, acs, b, ob, brs, bcs, beta,
             c, oc + i * crs, crs, ccs,
         )  # fmt: skip
-    _mirror(n, c.reshape(-1), oc, crs, ccs)
+    _mirror(n, c, oc, crs, ccs)
