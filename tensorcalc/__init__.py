@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # the same names for type checkers; `as` says that they are e
         Limits as Limits,
         limits as limits,
     )
+    from tensorcalc.threads import threads as threads
 
     pi: Expr
     exp: Callable[..., Expr]
@@ -138,6 +139,7 @@ _HOMES = {
     "expression": "Expr pi",
     "kernel": "Kernel",
     "limits": "Limits limits",
+    "threads": "threads",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -18,6 +18,7 @@ from tensorcalc.interpret import interpret
 from tensorcalc.ir import Variable
 from tensorcalc.kernel import MIN_TURNED, Kernel, compile_nodes
 from tensorcalc.simplify import simplify
+from tensorcalc.threads import threads
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Run = Callable[..., Any]
@@ -240,8 +241,8 @@ def _check_optimize(optimize: Any, count: int) -> None:
 
 def _run(kernel: Kernel, operands: Sequence[Any], arrays: Sequence[Array]) -> Run | None:
     """What `kernel` ran for `arrays`, as a function of the `operands` they were converted from."""
-    known = kernel._entries.get(tuple([(v.shape, v.dtype, v.flags.num) for v in arrays]))
-    if known is None:
+    known = kernel._entries.get((threads(), *[(v.shape, v.dtype, v.flags.num) for v in arrays]))
+    if known is None or known[0].threads:
         return None
     entry = known[0]
     changes: list[tuple[int, Run]] = [

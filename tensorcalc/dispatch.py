@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorcalc.emit.driver import Filling
+from tensorcalc.threads import threads as threads_now
 
 Function = Callable[..., Any]
 Convert = Callable[[Any], Any]
@@ -95,14 +96,19 @@ def fast(
     results: Sequence[Result],
     single: bool,
     slow: Function,
+    threads: int,
 ) -> Function:
     """A function of values like these: `run` of some of them, its results as a dict or alone.
 
-    Values of another kind, and numbers that `arguments` cannot convert, go to ``slow(*values)``.
+    Values of another kind, and numbers that `arguments` cannot convert, go to ``slow(*values)``; so
+    do all with another number of threads than `threads`, if that is not 0.
     Nothing of `values` is kept but their shapes and types.
     """
     space = {**GLOBALS, "ndarray": np.ndarray, "behaved": behaved, "run": run, "slow": slow}
     tests = []
+    if threads:
+        space["threads"] = threads_now
+        tests.append(f"threads() == {threads}")
     for k, value in enumerate(values):
         if type(value) is np.ndarray:
             space |= {f"s{k}": value.shape, f"d{k}": value.dtype}

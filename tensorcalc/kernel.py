@@ -38,8 +38,10 @@ from tensorcalc.interpret import evaluate
 from tensorcalc.ir import MatrixFunction, Node, Variable, sizes_of
 from tensorcalc.plan import plan
 from tensorcalc.plan.host import check_known
-from tensorcalc.plan.program import Host, Program, ProgramTooLongError
+from tensorcalc.plan.program import Host, Program, ProgramTooLongError, work_of
+from tensorcalc.plan.ranges import is_large
 from tensorcalc.plan.turn import reverse, turn
+from tensorcalc.threads import threads
 from tensorcalc.traverse import postorder, variables as variables_of
 
 SINGLE, DOUBLE = FLOATS
@@ -61,6 +63,7 @@ class Case:
     sizes: Mapping[str, int]
     dtype: np.dtype[Any]
     turned: frozenset[str] = frozenset()
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,12 @@ class Entry:
     program: Program | None  # None if all is interpreted: see `reason`
     shapes: Mapping[str, tuple[int, ...]]  # of the program's results
     reason: str = ""
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that the program is for; 0 if it is the same for any."""
+        large = self.program is not None and is_large(work_of(self.program.steps))
+        return self.case.threads if large else 0
 
 
 def compile_nodes(
@@ -160,9 +169,9 @@ class Kernel(partial[Any]):
 
     def _run(self, values: Sequence[Any], given: Sequence[Any] | None) -> Any:
         """The results for a value or None per variable; `given` are what such calls come with."""
-        key = tuple(
-            [(v.shape, v.dtype, v.flags.num) if type(v) is ndarray else type(v) for v in values]
-        )
+        key = (threads(), *[
+            (v.shape, v.dtype, v.flags.num) if type(v) is ndarray else type(v) for v in values
+        ])  # fmt: skip
         known = self._entries.get(key)
         if known is None:
             entry, values, again = self._enter(values, values if given is None else given)
@@ -213,7 +222,7 @@ class Kernel(partial[Any]):
         """
         arrays = self._converted(values)
         turned = [array is not None and not array.flags.c_contiguous for array in arrays]
-        parts = tuple([
+        parts = (threads(), *[
             array if array is None else (array.shape, array.dtype, turn)
             for array, turn in zip(arrays, turned, strict=True)
         ])  # fmt: skip
@@ -230,7 +239,15 @@ class Kernel(partial[Any]):
             return entry, arrays, None
         if len(values) > MAX_VALUES:
             return entry, arrays, self._unlike
-        again = fast(given, entry.run, entry.arguments, entry.finish, self._single, self._unlike)
+        again = fast(
+            given,
+            entry.run,
+            entry.arguments,
+            entry.finish,
+            self._single,
+            self._unlike,
+            entry.threads,
+        )
         return entry, arrays, again
 
     def _converted(self, values: Sequence[Any]) -> list[Any]:
@@ -257,7 +274,7 @@ class Kernel(partial[Any]):
         check_nodes(self._outputs.values(), sizes)
         _check_not_empty(self._outputs.values(), sizes)
         dtype = SINGLE if any(value.dtype == SINGLE for value in given.values()) else DOUBLE
-        return self._entry(Case(tuple(given), sizes, dtype, turned), compiled=True)
+        return self._entry(Case(tuple(given), sizes, dtype, turned, threads()), compiled=True)
 
     def _entry(self, case: Case, *, compiled: bool) -> Entry:
         given = {name: self._variables[name] for name in case.given}
@@ -269,7 +286,7 @@ class Kernel(partial[Any]):
             nodes = turn(list(outputs.values()), case.turned)
             outputs = dict(zip(outputs, nodes, strict=True))
         try:
-            program = plan(outputs, case.sizes, given, case.dtype.itemsize)
+            program = plan(outputs, case.sizes, given, case.dtype.itemsize, None, case.threads)
         except ProgramTooLongError:
             return self._interpreted(case, "too long to compile")
         shapes = {
@@ -354,7 +371,7 @@ class Kernel(partial[Any]):
         DomainError
             If some of it is interpreted, or has array constants.
         """
-        case = replace(self._shown().case, turned=frozenset())
+        case = replace(self._shown().case, turned=frozenset(), threads=1)
         entry = self._entry(case, compiled=False)
         program = entry.program
         if program is None:

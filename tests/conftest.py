@@ -26,8 +26,20 @@ def _restore() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def run_source() -> Callable[..., list[Any]]:
-    """Runs a program's source as plain Python, with stand-ins for the helpers: slow but exact."""
+def run_source(python_kernel: Callable[..., Any]) -> Callable[..., list[Any]]:
+    """Runs a program's source as plain Python."""
+
+    def run(program: Any, values: Mapping[str, Any]) -> list[Any]:
+        found = python_kernel(program)(*[values[b.variable] for b in program.arguments])
+        places = [b.name for b in program.results]
+        return [found[places.index(name)] for name in program.outputs]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def python_kernel() -> Callable[..., Any]:
+    """A program's source as plain Python, with stand-ins for the helpers: slow but exact."""
     import numpy as np
 
     from tensorcalc.emit.source import source
@@ -89,12 +101,14 @@ def run_source() -> Callable[..., list[Any]]:
     }  # fmt: skip
     names = {**{n: f for n, f in numpy_functions().items() if n not in ("abs",)}, **names}
 
-    def run(program: Any, values: Mapping[str, Any]) -> list[Any]:
+    def kernel(program: Any) -> Callable[..., Any]:
         scope = dict(names)
         exec(source(program, "float64").body, scope)  # noqa: S102 - our own text
-        with np.errstate(all="ignore"):
-            found = scope["kernel"](*[values[b.variable] for b in program.arguments])
-        places = [b.name for b in program.results]
-        return [found[places.index(name)] for name in program.outputs]
 
-    return run
+        def run(*arguments: Any) -> Any:
+            with np.errstate(all="ignore"):
+                return scope["kernel"](*arguments)
+
+        return run
+
+    return kernel

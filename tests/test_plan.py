@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 
 from tensorcalc import canonical as c
 from tensorcalc.dims import Dim, Dims
+from tensorcalc.emit import driver
 from tensorcalc.errors import LimitError
 from tensorcalc.functions import FUNCTIONS
 from tensorcalc.interpret import evaluate
 from tensorcalc.ir import Basis, Delta, Node, Variable
-from tensorcalc.plan import classify, plan, slices, tasks
+from tensorcalc.plan import classify, plan, ranges, slices, tasks
 from tensorcalc.plan.program import Nest, Pass, Program, flat
 from tensorcalc.plan.turn import turn
 from tensorcalc.traverse import variables
@@ -205,22 +206,36 @@ def compare(
     budget: int | None = None,
 ) -> Program:
     """The program run as Python agrees with the interpreter."""
-    draw = np.random.default_rng(seed)
-    declared = {
+    program = plan(outputs, sizes, declared(outputs), budget=budget)
+    check(outputs, sizes, lambda values: run_source(program, values), seed)
+    return program
+
+
+def declared(outputs: Mapping[str, Node]) -> dict[str, Variable]:
+    """What random programs are functions of."""
+    return {
         **variables(*outputs.values()),
         **{d.names[0]: Variable.of(d.names[0], (d,)) for d in DIMS},
     }
+
+
+def check(
+    outputs: Mapping[str, Node],
+    sizes: Mapping[str, int],
+    run: Callable[[Mapping[str, Any]], Sequence[Any]],
+    seed: int,
+) -> None:
+    """What `run` computes from values agrees with the interpreter."""
+    draw = np.random.default_rng(seed)
     values = {
         name: draw.normal(size=[dim.value(sizes) for dim in v.dims]) / 2
-        for name, v in declared.items()
+        for name, v in declared(outputs).items()
     }
-    program = plan(outputs, sizes, declared, budget=budget)
     expected = evaluate(list(outputs.values()), values, sizes, np.dtype(float))
-    for found, wanted in zip(run_source(program, values), expected, strict=True):
+    for found, wanted in zip(run(values), expected, strict=True):
         assert np.shape(found) == wanted.shape
         scale = np.max(np.abs(wanted), initial=1, where=np.isfinite(wanted))
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9 * scale)
-    return program
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -264,6 +279,47 @@ def test_random_programs_in_slices(
         sizes = {name: rng.choice([2, 3, 5, 6]) for name in "mnp"}
         program = compare(outputs, sizes, run_source, seed, rng.choice([60, 300]))
         passes += sum(isinstance(step, Pass) for step in flat(program.steps))
+    assert passes > 2
+
+
+@pytest.mark.parametrize("seeds", [range(start, start + 20) for start in range(0, 200, 20)])
+@pytest.mark.parametrize("threads", [2, 3])
+def test_random_programs_in_ranges(
+    seeds: range,
+    threads: int,
+    python_kernel: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same for several threads: passes in ranges, each with what is joined for its own."""
+    monkeypatch.setattr(driver, "emit", lambda program, dtype: (None, python_kernel(program)))
+    monkeypatch.setattr(slices, "MIN_SAVED", 0)
+    monkeypatch.setattr(slices, "MIN_SHARE", 0)
+    monkeypatch.setattr(slices, "STEP_BYTES", 0)
+    monkeypatch.setattr(tasks, "MIN_LOOPED", 2)
+    monkeypatch.setattr(ranges, "MIN_WORK", 0)
+    monkeypatch.setattr(ranges, "MAX_ADDED", 0)
+    monkeypatch.setattr(ranges, "PAUSE", 20)
+    passes = 0
+    for seed in seeds:
+        rng = random.Random(seed)
+        outputs = {
+            f"o{k}": expression(rng, tuple([rng.choice(DIMS) for _ in range(rng.randrange(3))]), 4)
+            for k in range(rng.randrange(1, 4))
+        }
+        sizes = {name: rng.choice([2, 3, 5, 6]) for name in "mnp"}
+        program = plan(outputs, sizes, declared(outputs), 8, rng.choice([60, 300]), threads)
+        shapes = {
+            name: tuple([dim.value(sizes) for dim in node.dims])
+            for name, node in zip(program.outputs, outputs.values(), strict=True)
+        }
+        run = driver.drive(program, np.dtype(float), sizes, shapes)
+
+        def ordered(values: Mapping[str, Any], run: Any = run, program: Any = program) -> Any:
+            found = run(*[values[b.variable] for b in program.arguments])
+            return [found[[b.name for b in program.results].index(n)] for n in program.outputs]
+
+        check(outputs, sizes, ordered, seed)
+        passes += program.is_threaded
     assert passes > 2
 
 

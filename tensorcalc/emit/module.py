@@ -45,6 +45,7 @@ def decorator(source: Source, cache: str) -> str:
         for rank in source.ranks
     ]
     arguments += [f'types.Array(number, {rank}, "C")' for rank in source.passed]
+    arguments += ["types.intp"] * 2 if source.ranged else []
     signature = f"({', '.join(arguments)}{',' if len(arguments) == 1 else ''})"
     return f'@njit([{signature}], nogil=True, error_model="numpy", cache={cache})'
 

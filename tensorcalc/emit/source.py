@@ -39,6 +39,7 @@ PROGRAM_NAMES = re.compile(r"[acinotv]\d+|[pk][ot]\d+")
 BLAS = {"GEMV": "gemv", "GEMM": "gemm", "GEMMT": "gemmt", "SYRK": "syrk"}
 INDENT = "    "
 LONG = 128  # times that an inner loop runs for the widest vectors to pay
+RANGE = ("c1000", "c1001")  # the bounds of the range that a pass is given
 WORDS = frozenset(
     "number double int32 empty zeros full range abs kernel natural wide known factorize".split()
 )
@@ -53,6 +54,7 @@ class Source:
     ranks: tuple[int, ...]  # of the arguments …
     passed: tuple[int, ...]  # … and of the large buffers that follow them
     dtype: str
+    ranged: bool = False  # whether the bounds of a range come last
 
 
 def source(program: Program, dtype: str, *, allocate: bool = False) -> Source:
@@ -67,7 +69,7 @@ def source(program: Program, dtype: str, *, allocate: bool = False) -> Source:
     check(text)
     ranks = tuple([len(buffer.extents) for buffer in program.arguments])
     large = tuple([len(buffer.extents) for buffer in passed])
-    return Source(text, tuple(sorted(writer.uses)), ranks, large, dtype)
+    return Source(text, tuple(sorted(writer.uses)), ranks, large, dtype, program.ranged)
 
 
 def allowed_names() -> frozenset[str]:
@@ -106,8 +108,9 @@ class _Writer:
     def lines(self) -> list[str]:
         """The function, line by line."""
         program = self.program
-        names = ", ".join(buffer.name for buffer in (*program.arguments, *self.passed))
-        lines = [f"def kernel({names}):"]
+        names = [buffer.name for buffer in (*program.arguments, *self.passed)]
+        names += RANGE if program.ranged else ()
+        lines = [f"def kernel({', '.join(names)}):"]
         body: list[str] = [self.extent(extent) for extent in program.extents]
         body += self.known()
         buffers = [*program.temporaries, *program.results]
@@ -175,14 +178,16 @@ class _Writer:
         """The loop over the blocks of an index; that their bounds are positive, LLVM cannot see."""
         self.uses.add(("hints", "natural"))
         low, high, count, block = step.low, step.high, step.count, step.block
+        start, stop = RANGE if self.program.ranged and step in self.program.steps else ("0", "")
+        stop = stop or step.extent
         lines = [
             f"{low} = natural({low})",
-            f"{high} = {low} + {block} if {low} + {block} < {step.extent} else {step.extent}",
+            f"{high} = {low} + {block} if {low} + {block} < {stop} else {stop}",
             f"{count} = {high} - {low}",
         ]
         for inner in step.steps:
             lines += self.step(inner)
-        head = f"for {low} in range(0, {step.extent}, {block}):"
+        head = f"for {low} in range({start}, {stop}, {block}):"
         return [head, *[INDENT + line for line in lines]]
 
     def around(self, loops: Sequence[tuple[str, str]], lines: Iterable[str]) -> list[str]:

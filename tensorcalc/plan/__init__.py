@@ -41,7 +41,9 @@ from tensorcalc.plan.program import (
     View,
     flat,
     statements,
+    work_of,
 )
+from tensorcalc.plan.ranges import split_range
 from tensorcalc.plan.schedule import Blocks, Cluster, Group, Schedule, schedule
 from tensorcalc.plan.softmax import replace_logsumexp
 from tensorcalc.plan.tasks import Slice, Task
@@ -58,17 +60,31 @@ def plan(
     declared: Mapping[str, Variable] | None = None,
     item: int = 8,
     budget: int | None = None,
+    threads: int = 1,
 ) -> Program:
     """The program that computes `outputs`.
 
     `declared` are further variables whose shapes may tell sizes; `item` is the bytes of a number,
-    `budget` the bytes that a block of a split index may take (half of the cache if None).
+    `budget` the bytes that a block of a split index may take (half of the cache if None). With more
+    than one of `threads` large passes have ranges, which different threads can do.
     """
     known, hosted = replace_hosted(list(outputs.values()))
     contracted = arrange_axes(split(replace_logsumexp(known, item), sizes), sizes)
     roots = [_computed(node) for node in factorize(contracted, sizes)]
-    order = schedule(roots, sizes, item, budget)
-    return _Planner(roots, sizes, declared or {}, item, hosted).program(order)
+    order = schedule(roots, sizes, item, budget, threads)
+    return _Planner(roots, sizes, declared or {}, item, hosted, threads).program(order)
+
+
+def _is_factored(steps: Sequence[Step], k: int) -> bool:
+    """Whether factors of a matrix, which have no buffer, are made before a step and used later."""
+    before = {
+        name
+        for step in steps[:k]
+        if isinstance(step, Call) and step.kind == "factor"
+        for name in step.outputs
+    }
+    later = [step for step in flat(steps[k:]) if isinstance(step, Call) and step.factored]
+    return any(name in before for step in later for name, _ in step.sources)
 
 
 def _computed(node: Node) -> Node:
@@ -88,8 +104,10 @@ class _Planner:
         declared: Mapping[str, Variable],
         item: int,
         hosted: Hosted,
+        threads: int,
     ) -> None:
         self.roots, self.sizes, self.item, self.hosted = list(roots), sizes, item, hosted
+        self.threads = threads
         self.variables = {**declared, **variables(*roots)}
         self.arguments: dict[str, Buffer] = {}
         self.extents: dict[Dim, Extent] = {}
@@ -110,6 +128,9 @@ class _Planner:
             self.buffers[node] = f"t{k}"
         self.cuts = order.cuts
         steps, starts = self.steps(order.groups, order)
+        if self.threads > 1:
+            steps = self.in_ranges(steps, order.groups)
+        is_cut = any(isinstance(step, Pass) and step.ranges for step in steps)
         nests = [step for step in flat(steps) if isinstance(step, Nest)]
         count = sum(1 for step in nests for _ in statements(step.body))
         if count > MAX_STATEMENTS:
@@ -120,7 +141,8 @@ class _Planner:
         made = [self.declare(n, starts.get(n)) for n in nodes]
         if not self.hosted.bodies:
             made = share(made, steps)
-        made = [self.sized(buffer, node) for buffer, node in zip(made, nodes, strict=True)]
+        least = 0 if is_cut else LARGE
+        made = [self.sized(b, node, least) for b, node in zip(made, nodes, strict=True)]
         self.check_memory([n for n, b in zip(nodes, made, strict=True) if b.memory is None])
         return Program(
             tuple(self.arguments.values()),
@@ -172,11 +194,27 @@ class _Planner:
             found = self.bounds[cut] = Bounds(f"c{k}", f"c{k + 1}", f"c{k + 2}", block)
         return found
 
-    def sized(self, buffer: Buffer, node: Node) -> Buffer:
-        """The buffer, with its shape if the caller is to allocate it."""
+    def in_ranges(self, steps: Sequence[Step], groups: Sequence[Group]) -> list[Step]:
+        """The steps, large passes with ranges for threads."""
+        result: list[Step] = []
+        for k, (step, group) in enumerate(zip(steps, groups, strict=True)):
+            made = step
+            if isinstance(step, Pass) and isinstance(group, Blocks) and not _is_factored(steps, k):
+                extent, block = group.slice.dim.value(self.sizes), group.slice.block
+                kept = [node for node in group.joined if node not in self.cuts]
+                added = self.item * sum(self.elements(node) for node in kept)
+                ranges = split_range(extent, block, work_of([step]), added, self.threads)
+                if ranges:
+                    joined = tuple([(self.buffers[node], group.joined[node]) for node in kept])
+                    made = replace(step, joined=joined, ranges=ranges, threads=self.threads)
+            result.append(made)
+        return result
+
+    def sized(self, buffer: Buffer, node: Node, least: int) -> Buffer:
+        """The buffer, with its shape if the caller is to allocate it: it has `least` bytes."""
         if isinstance(node, Unknown) or node in self.cuts:  # allocated by the host, or small
             return buffer
-        if buffer.memory is not None or self.item * self.elements(node) < LARGE:
+        if least and (buffer.memory is not None or self.item * self.elements(node) < least):
             return buffer
         return replace(buffer, shape=tuple([dim.value(self.sizes) for dim in node.dims]))
 

@@ -164,7 +164,9 @@ class Pass:
     """Steps that are done for one block of an index after the other.
 
     A block reaches from `low` to below `high` and is `count` long: names that the steps use.
-    `local` are the buffers that hold a block only; `read` are the bytes that pass through.
+    `local` are the buffers that hold a block only, `joined` those that every block is added to, or
+    joined by another operation; `read` are the bytes that pass through. A pass for several threads has `ranges` of the index that one
+    thread does at a time: the positions where it may pause, from the first to beyond the last.
     """
 
     kind: str
@@ -179,6 +181,9 @@ class Pass:
     flops: int
     bytes: int
     outputs: tuple[str, ...]
+    joined: tuple[tuple[str, str], ...] = ()
+    ranges: tuple[tuple[int, ...], ...] = ()
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +208,8 @@ class Program:
 
     `data` are values of arguments that are none of the user's, `fixed` the extents that the program
     is right for only, because loops over them are written out. `memory` are the bytes of buffers
-    that lie between the steps, and of results.
+    that lie between the steps, and of results. One that is `ranged` is a pass that is given the
+    range of its index.
     """
 
     arguments: tuple[Buffer, ...]
@@ -215,11 +221,17 @@ class Program:
     data: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, int] = field(default_factory=dict)
     memory: tuple[int, int] = (0, 0)
+    ranged: bool = False
 
     @property
     def passed(self) -> tuple[Buffer, ...]:
         """The large buffers, which are passed in after the arguments."""
         return tuple([b for b in (*self.temporaries, *self.results) if b.shape])
+
+    @property
+    def is_threaded(self) -> bool:
+        """Whether some pass is for several threads."""
+        return any(isinstance(step, Pass) and step.ranges for step in self.steps)
 
     @property
     def flops(self) -> int:
@@ -272,6 +284,12 @@ def _size(count: int) -> str:
             return f"{count:.3g} {unit}"
         count = count / 1000  # type: ignore[assignment]
     raise AssertionError("there is no larger unit")
+
+
+def work_of(steps: Sequence[Step]) -> int:
+    """What steps and those of passes take: about as many as 5e9 in a second, on one thread."""
+    inner = [step for step in flat(steps) if not isinstance(step, Pass)]
+    return sum(step.flops + step.bytes // 2 for step in inner)
 
 
 def flat(steps: Sequence[Step]) -> Iterator[Step]:

@@ -10,7 +10,7 @@ slices that `slices.py` finds. Second half of `plan`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice, permutations
 
@@ -64,6 +64,21 @@ class Blocks:
     slice: Slice
     groups: list[Group]
 
+    @property
+    def joined(self) -> dict[Node, str]:
+        """What is summed over the slice, or joined by another operation."""
+        return {
+            task.node: task.loops.operation
+            for task in self.tasks
+            if any(task.cut.get(k) is self.slice for k in task.reduced)
+        }
+
+    @property
+    def tasks(self) -> Iterator[Task]:
+        """All tasks, those of passes within included."""
+        for group in self.groups:
+            yield from group.tasks
+
 
 Group = Cluster | Blocks
 
@@ -82,7 +97,11 @@ class Schedule:
 
 
 def schedule(
-    roots: Sequence[Node], sizes: Mapping[str, int], item: int, budget: int | None = None
+    roots: Sequence[Node],
+    sizes: Mapping[str, int],
+    item: int,
+    budget: int | None = None,
+    threads: int = 1,
 ) -> Schedule:
     """Decide what is stored, group it, and split it into slices; `item` is a number's bytes.
 
@@ -96,7 +115,7 @@ def schedule(
         for node in order
         if node in stored
     }
-    sliced = slice_tasks(list(tasks.values()), roots, sizes, item, budget)
+    sliced = slice_tasks(list(tasks.values()), roots, sizes, item, budget, threads)
     for task in tasks.values():
         if task.cut and task.chosen is not LOOP and isinstance(task.node, Einsum):
             task.chosen = classify(

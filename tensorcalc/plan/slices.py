@@ -73,6 +73,7 @@ def slice_tasks(
     sizes: Mapping[str, int],
     item: int,
     budget: int | None = None,
+    threads: int = 1,
 ) -> Sliced:
     """The order of the tasks, with passes where these save memory traffic.
 
