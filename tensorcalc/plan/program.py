@@ -165,8 +165,9 @@ class Pass:
 
     A block reaches from `low` to below `high` and is `count` long: names that the steps use.
     `local` are the buffers that hold a block only, `joined` those that every block is added to, or
-    joined by another operation; `read` are the bytes that pass through. A pass for several threads has `ranges` of the index that one
-    thread does at a time: the positions where it may pause, from the first to beyond the last.
+    joined by another operation; `read` are the bytes that pass through. A pass for several threads
+    has `ranges` of the index that one thread does at a time: the positions where it may pause, from
+    the first to beyond the last.
     """
 
     kind: str

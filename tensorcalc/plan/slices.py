@@ -13,14 +13,16 @@ program would move beyond the cache. Used by `schedule.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from math import prod
 from pathlib import Path
 
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Node
+from tensorcalc.plan import ranges
 from tensorcalc.plan.tasks import Place, Slice, Task
 
 MAX_INDICES = 8  # that are tried, those of the most bytes
@@ -77,10 +79,13 @@ def slice_tasks(
 ) -> Sliced:
     """The order of the tasks, with passes where these save memory traffic.
 
-    `item` is the bytes of a number, `budget` the bytes of a block and what it needs.
+    `item` is the bytes of a number, `budget` the bytes of a block and what it needs. For more than
+    one of `threads` there are passes over what is much work, too.
     """
     arranger = _Arranger(tasks, roots, sizes, item, budget or cache_bytes())
     _, items = arranger.best(list(tasks), 0)
+    if threads > 1:
+        items = arranger.shared(items, threads)
     for place in _passes(items, []):
         arranger.fix(*place)
     return Sliced(items, arranger.block_axes(items))
@@ -310,9 +315,18 @@ class _Arranger:
         return most
 
     def with_slice(
-        self, tasks: list[Task], loops: Mapping[Task, int], block: int, depth: int, near: float
+        self,
+        tasks: list[Task],
+        loops: Mapping[Task, int],
+        block: int,
+        depth: int,
+        near: float = 1.0,
+        wanted: Callable[[Sequence[Task]], bool] = lambda inside: False,
     ) -> tuple[float, list[Item]]:
-        """The tasks in passes over one index, and what these cost."""
+        """The tasks in passes over one index, and what these cost.
+
+        A pass stands where it saves something, or is `wanted`.
+        """
         dim = next(task.space[loop] for task, loop in loops.items())
         level = self.levels(tasks, loops)
         items: list[Item] = []
@@ -349,13 +363,60 @@ class _Arranger:
                 more = count * (passing + steps + self.rate(total) * again)
             for task in inside:
                 del task.cut[loops[task]]
-            if more < whole:
+            if more < whole or wanted(inside):
                 for task in inside:
                     self.loops.setdefault(task, {})[new] = loops[task]
                 cost, items = cost + more, [*items, Pass(new, done)]
             else:
                 cost, items = cost + whole, [*items, *inside]
         return cost, items
+
+    def shared(self, items: Sequence[Item], threads: int) -> list[Item]:
+        """The items, with passes where tasks without one are work that threads can share."""
+        result: list[Item] = []
+        for is_pass, run in groupby(items, lambda item: isinstance(item, Pass)):
+            group = list(run)
+            result += group if is_pass else self.for_threads(list(tasks_of(group)), threads)
+        return result
+
+    def for_threads(self, tasks: list[Task], threads: int) -> list[Item]:
+        """The tasks in passes over the index of most work, if there is one.
+
+        Products of whole matrices and functions of them are left to BLAS, which has its threads.
+        """
+        work = {task: self.work(task) for task in tasks}
+        left = sum(work[task] for task in tasks if not (task.is_nest or task.chosen.loops))
+        total = sum(work.values())
+        chosen: list[Item] = list(tasks)
+        if total < ranges.MIN_WORK or 2 * left > total:
+            return chosen
+        best = 0.0, 0.0
+        for index in self.candidates(tasks):
+            loops = {t: k for t in tasks for k in range(len(t.space))
+                     if self.indices[t, k] == index}  # fmt: skip
+            extent = self.extent(*next(iter(loops.items())))
+            whole = -(-extent // (ranges.SHARES[0] * threads))
+            if extent < 2 * threads:
+                continue
+
+            def wanted(inside: Sequence[Task], loops: Mapping[Task, int] = loops) -> bool:
+                kept = {t.node: t.target for t in inside if loops[t] in t.reduced}
+                added = self.item * sum(self.elements(node) for node in kept)
+                done = sum(work[task] for task in inside)
+                return done > max(ranges.MIN_WORK, ranges.MAX_ADDED * added * threads)
+
+            for block in {*[b for b in self.blocks(loops) if b < whole], whole}:
+                cost, items = self.with_slice(tasks, loops, block, 0, 1.0, wanted)
+                inside = tasks_of([item for item in items if isinstance(item, Pass)])
+                found = round(sum(work[task] for task in inside) / total, 1), -cost
+                if found > best:
+                    best, chosen = found, items
+        return chosen
+
+    def work(self, task: Task) -> int:
+        """The operations of a task and half the bytes that it touches."""
+        points = prod(dim.value(self.sizes) for dim in task.space) * len(task.instances)
+        return 2 * points + sum(self.touched(task).values()) // 2
 
     def traffic(self, tasks: Sequence[Task], new: Slice) -> tuple[int, int, int]:
         """Bytes of a block: of what has no axis that is cut, is added to, is for the block only."""
