@@ -295,6 +295,18 @@ SCRIPTS = {
                 break
         assert kernel(x=x, y=x) == expected and value() == (9, 9)
     """,
+    "threads, a fork, the end": """
+        import atexit
+        tc.threads(2)
+        kernel = tc.compile("sum[i,j](tanh(x[i]*y[j]))")
+        long = np.linspace(0, 1, 4000)
+        expected = kernel(x=long, y=long)
+        assert "c1000" in kernel.source and threading.active_count() == 2
+        assert child(lambda: kernel(x=long, y=long) == expected and threading.active_count() == 2)
+        assert child(lambda: value() == (9, 9))
+        atexit.register(lambda: kernel(x=long, y=long))
+        assert kernel(x=long, y=long) == expected
+    """,
     "Ctrl-C in the compiler": """
         value()
         for k in range(4):

@@ -6,6 +6,7 @@ The function of a program without steps on the host, and for one thread, is the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -57,11 +58,13 @@ def drive(program: Program, dtype: np.dtype[Any], sizes: Mapping[str, int], shap
         if b.variable in program.data
     }
     steps: list[Step] = []
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext
     if program.is_threaded:
-        from tensorcalc.emit.threaded import memory, threaded
+        from tensorcalc.emit.threaded import around, memory, threaded
 
         steps.append(memory(program, dtype))
         compiled = partial(threaded, dtype=dtype)
+        guard = around(program)
     else:
         compiled = partial(_step, dtype=dtype)
     steps += [
@@ -71,8 +74,9 @@ def drive(program: Program, dtype: np.dtype[Any], sizes: Mapping[str, int], shap
 
     def run(*arguments: Any) -> tuple[Any, ...]:
         known = {**data, **dict(zip(names, arguments, strict=True))}
-        for step in steps:
-            step(known)
+        with guard():
+            for step in steps:
+                step(known)
         return tuple([known[name] for name in results])
 
     return run

@@ -8,8 +8,8 @@ So results depend on the number of threads alone, not on which of them was first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -17,9 +17,18 @@ import numpy as np
 
 from tensorcalc.emit.driver import Run, Step, emitted, maker, owner
 from tensorcalc.emit.pool import one_blas_thread, run as run_tasks
-from tensorcalc.plan.program import Blas, Call, Pass, Program, flat
+from tensorcalc.plan.program import Blas, Call, Pass, Program, flat, work_of
 
 JOIN = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+def around(program: Program) -> Callable[[], AbstractContextManager[None]]:
+    """What a call of the program stands in: BLAS has one thread if passes are most of the work.
+
+    Its threads go on to turn for a while after a product, which would slow the next pass down.
+    """
+    passes = [step for step in program.steps if isinstance(step, Pass) and step.ranges]
+    return one_blas_thread if 2 * work_of(passes) > work_of(program.steps) else nullcontext
 
 
 def memory(program: Program, dtype: np.dtype[Any]) -> Step:

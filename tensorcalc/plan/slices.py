@@ -23,7 +23,7 @@ from pathlib import Path
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Node
 from tensorcalc.plan import ranges
-from tensorcalc.plan.tasks import Place, Slice, Task
+from tensorcalc.plan.tasks import Place, Slice, Task, is_call
 
 MAX_INDICES = 8  # that are tried, those of the most bytes
 MAX_DEPTH = 2  # passes inside of each other
@@ -37,6 +37,8 @@ SHORT = 6  # bytes that a multiplication costs more in a product of one row than
 CACHE_SIZE = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")  # where Linux says it
 ROWS = 32  # that a product of matrices should have
 MAX_TRIED = 400  # arrangements
+WHOLE = ("GEMM", "SYRK")  # which BLAS does in several threads
+MAX_LEFT = 0.5  # the share of a program's work that may be BLAS's for it to have passes for threads
 
 
 @cache
@@ -385,10 +387,10 @@ class _Arranger:
         Products of whole matrices and functions of them are left to BLAS, which has its threads.
         """
         work = {task: self.work(task) for task in tasks}
-        left = sum(work[task] for task in tasks if not (task.is_nest or task.chosen.loops))
+        left = sum(work[task] for task in tasks if _is_of_whole(task))
         total = sum(work.values())
         chosen: list[Item] = list(tasks)
-        if total < ranges.MIN_WORK or 2 * left > total:
+        if total < ranges.MIN_WORK or left > MAX_LEFT * total:
             return chosen
         best = 0.0, 0.0
         for index in self.candidates(tasks):
@@ -513,6 +515,11 @@ class _Arranger:
                 ):
                     cuts.setdefault(task.node, {})[axis] = found_slice
         return cuts
+
+
+def _is_of_whole(task: Task) -> bool:
+    """Whether it is one product of matrices, or a function of one."""
+    return is_call(task.node) or (task.chosen.kind in WHOLE and not task.chosen.loops)
 
 
 def _is_loop(index: object) -> bool:
