@@ -16,7 +16,7 @@ from tensorcalc.plan.indices import reduced_labels
 from tensorcalc.plan.nodes import with_operands
 from tensorcalc.traverse import fold
 
-MIN_WORK = 16  # multiplications for each entry that is moved
+MIN_WORK = 8  # multiplications for each entry that is moved
 MIN_EXTENT = 4
 
 

@@ -24,6 +24,7 @@ from tensorcalc.traverse import fold, postorder
 MAX_CONTRACTIONS = 48  # the longest, among which common parts are looked for
 MAX_ROUNDS = 64
 MAX_TERMS = 16  # of a sum in which contractions are looked for that are alike
+MIN_SAVED = 4  # times as many multiplications, for a sum to be contracted term by term
 ONE = Fraction(1)
 Term = tuple[Fraction, Node]
 Cost = Callable[[Einsum], int]  # multiplications of a contraction
@@ -40,7 +41,7 @@ def share_contractions(roots: Sequence[Node], cost: Cost) -> list[Node]:
             known[node] = cost(node)
         return known[node]
 
-    found = _factored(roots, cached)
+    found = _factored(_distributed(roots, cached), cached)
     for _ in range(MAX_ROUNDS):
         replaced = _best(found, cached)
         if replaced is None:
@@ -80,6 +81,44 @@ def _scaled(roots: Sequence[Node]) -> list[Node]:
 
     results = fold(roots, visit)
     return [results[root] for root in roots]
+
+
+def _distributed(roots: Sequence[Node], cost: Callable[[Node], int]) -> list[Node]:
+    """The roots, where a sum of small products is contracted term by term if that is far less.
+
+    ``(A*B' + C*D')*E`` with tall matrices is ``A*(B'*E) + C*(D'*E)``. A sum with a term that costs
+    as much as the sum is left alone: residuals are not torn apart.
+    """
+
+    def visit(node: Node, operands: tuple[Node, ...]) -> Node:
+        node = with_operands(node, operands)
+        if not isinstance(node, Einsum) or not _is_plain(node):
+            return node
+        for place, operand in enumerate(operands):
+            if not isinstance(operand, Add) or not 1 < len(operand.operands) <= MAX_TERMS:
+                continue
+            if not all(isinstance(term, Einsum) and _is_plain(term) for term in operand.operands):
+                continue
+            terms = [_through(node, place, term) for term in operand.operands]  # type: ignore[arg-type]
+            if MIN_SAVED * sum(map(cost, terms)) <= cost(node):
+                return Add.of(node.dims, operand.coefficients, tuple(terms))
+        return node
+
+    results = fold(roots, visit)
+    return [results[root] for root in roots]
+
+
+def _through(node: Einsum, place: int, term: Einsum) -> Einsum:
+    """The contraction over the operands of a contraction in this place."""
+    outer = node.labels[place]
+    first = len(node.sizes) - term.rank
+    labels = [tuple([outer[a] if a < term.rank else first + a for a in own]) for own in term.labels]
+    return Einsum.of(
+        node.rank,
+        (*node.sizes, *term.sizes[term.rank :]),
+        (*node.operands[:place], *node.operands[place + 1 :], *term.operands),
+        (*node.labels[:place], *node.labels[place + 1 :], *labels),
+    )
 
 
 # ── terms of a sum ───────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,142 @@
+"""What the passes of planning do to programs as a user writes them: steps, memory, operations."""
+
+from __future__ import annotations
+
+import random
+from math import prod
+
+import pytest
+
+import tensorcalc as tc
+from tensorcalc.plan import plan
+from tensorcalc.plan.paths import contraction_path
+from tensorcalc.plan.program import Program, flat
+
+LAYERS = 5
+NET = "; ".join(
+    [f"W{k} : matrix(n, n)" for k in range(LAYERS)]
+    + ["x : matrix(b, n)", "Y : matrix(b, n)", "h0 = relu(x*W0')"]
+    + [f"h{k} = relu(h{k - 1}*W{k}')" for k in range(1, LAYERS)]
+    + [f"sum(logsumexp(h{LAYERS - 1}, 2)) - sum(Y.*h{LAYERS - 1})"]
+)
+LOGISTIC = "X : matrix(m, n); y : vector(m); w : vector(n); sum(log(1 + exp(-y.*(X*w))))"
+FACTORS = "U : matrix(n, k); V : matrix(m, k); T : matrix(n, m); R = U*V' - T; tr(R'*R)"
+KERNEL = (
+    "x : matrix(m, d); y : matrix(n, d); b : vector(n); w : vector(m)\n"
+    "w[i]*exp(-sum[k]((x[i,k] - y[j,k])^2))*b[j]"
+)
+ATTENTION = (
+    "Q : tensor(h, l, d); K : tensor(h, l, d); V : tensor(h, l, d); G : tensor(h, l, d)\n"
+    "S[h,i,j] = Q[h,i,k]*K[h,j,k]/sqrt(d)\nP[h,i,j] = softmax[j](S[h,i,j])\n"
+    "P[h,i,j]*V[h,j,k]*G[h,i,k]"
+)
+
+
+def planned(text: str, wrt: str, budget: int | None = None, **sizes: int) -> Program:
+    """The program of a value ("" in `wrt`) and derivatives."""
+    formula = tc.parse(text)
+    outputs = {w: (tc.diff(formula, *w.split(",")) if w else formula) for w in wrt.split(";")}
+    nodes = {name: output.node for name, output in outputs.items()}
+    return plan(nodes, sizes, formula.variables, budget=budget)
+
+
+def kinds(program: Program) -> list[str]:
+    """The classes of all steps, those in passes too."""
+    return [step.kind for step in flat(program.steps)]
+
+
+def test_gradients_of_layers_share_what_comes_before() -> None:
+    """Forward one product a layer, backward one, and one for each gradient."""
+    names = ";".join(f"W{k}" for k in range(LAYERS))
+    program = planned(NET, f";{names}", n=64, b=32)
+    assert sum(kind.endswith("GEMM") for kind in kinds(program)) == 3 * LAYERS - 1
+
+
+def test_a_hessian_of_a_network_has_no_large_intermediate() -> None:
+    """The outer products with the data come last."""
+    program = planned(NET, "W0,W0", n=24, b=16)
+    between, results = program.memory
+    assert results == 8 * 24**4
+    assert between < results / 4
+
+
+# text, derivative, classes that there are, classes that there are not
+STEPS: list[tuple[str, str, set[str], set[str]]] = [
+    ("A : matrix(n, n); b : vector(n); inv(A)*b", "", {"factor", "solve"}, {"inv", "GEMV"}),
+    ("A : matrix(n, n); b : vector(n); inv(A)'*b", "", {"solve_transposed"}, {"inv", "solve"}),
+    ("A : matrix(n, n); B : matrix(n, m); B'*inv(A)", "", {"solve_transposed"}, {"inv", "GEMM"}),
+    ("A : matrix(n, n); logdet(A)", ";A", {"factor", "logdet", "inv"}, {"solve"}),
+    ("A : spd(n); b : vector(n); b'*inv(A)*b + logdet(A)", "", {"factor", "solve"}, {"inv"}),
+    ("X : matrix(m, n); w : vector(m); X'*diag(w)*X", "", {"GEMMT"}, {"GEMM", "SYRK"}),
+    ("X : matrix(m, n); X'*X", "", {"SYRK"}, {"GEMM"}),
+    (KERNEL, ";x", {"LOOP"}, {"GEMM"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wrt", "wanted", "unwanted"), STEPS)
+def test_steps(text: str, wrt: str, wanted: set[str], unwanted: set[str]) -> None:
+    """One factorization for all, solutions for products with inverses, halves of symmetric ones."""
+    found = kinds(planned(text, wrt, n=200, m=300, d=3))
+    assert wanted <= {*found}
+    assert unwanted.isdisjoint(found)
+    assert found.count("factor") <= 1
+
+
+# text, derivatives, sizes, bytes that lie between the steps at most
+MEMORY: list[tuple[str, str, dict[str, int], int]] = [
+    (LOGISTIC, ";w", {"m": 400_000, "n": 50}, 1 << 20),
+    (LOGISTIC, "w", {"m": 8000, "n": 4000}, 1 << 20),
+    (FACTORS, ";U;V", {"n": 4000, "m": 4000, "k": 5}, 4 << 20),
+    (KERNEL, ";x", {"m": 8000, "n": 8000, "d": 3}, 1 << 20),
+    (ATTENTION, ";Q;K;V", {"h": 8, "l": 1024, "d": 64}, 32 << 20),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt", "sizes", "most"), MEMORY)
+def test_sums_over_samples_need_no_memory(
+    text: str, wrt: str, sizes: dict[str, int], most: int
+) -> None:
+    """What lies between the steps is as large as a block, whatever the cache of the machine."""
+    for budget in (None, 1 << 19, 1 << 20):
+        assert planned(text, wrt, budget, **sizes).memory[0] <= most
+
+
+def test_small_programs_have_no_passes() -> None:
+    """What fits into the cache is done at once."""
+    assert not any("PASS" in kind for kind in kinds(planned(LOGISTIC, ";w", m=500, n=50)))
+
+
+@pytest.mark.parametrize("count", [3, 7, 12, 25, 60])
+def test_paths_of_random_networks(count: int) -> None:
+    """Steps take all operands; the cost is their multiplications, and no more than greedy's."""
+    from opt_einsum import paths
+
+    rng = random.Random(count)
+    pairs = [rng.sample(range(count), 2) for _ in range(count + count // 2)]
+    inputs = [frozenset(k for k, pair in enumerate(pairs) if node in pair) for node in range(count)]
+    extents = {k: rng.choice([2, 3, 4]) for k in range(len(pairs))}
+
+    def cost(steps: list[tuple[int, ...]]) -> int:
+        live, total = list(inputs), 0
+        for step in steps:
+            parts = [live.pop(k) for k in sorted(step, reverse=True)]
+            united = frozenset[int]().union(*parts)
+            total += prod(extents[label] for label in united)
+            live.append(united & frozenset[int]().union(*live))
+        assert live == [frozenset()]
+        return total
+
+    steps, multiplications = contraction_path(inputs, frozenset(), extents)
+    assert all(len(step) == 2 for step in steps)
+    assert cost([*steps]) == multiplications
+    assert (steps, multiplications) == contraction_path(inputs, frozenset(), extents)
+    greedy = paths.get_path_fn("greedy")(inputs, frozenset(), extents, None)
+    if all(len(step) == 2 for step in greedy):
+        assert multiplications <= cost([*greedy])
+
+
+def test_planning_of_many_operands_ends() -> None:
+    """A chain of 500 small matrices."""
+    inputs = [frozenset({k, k + 1}) for k in range(500)]
+    steps, _ = contraction_path(inputs, frozenset({0, 500}), dict.fromkeys(range(501), 4))
+    assert len(steps) == 499
