@@ -298,9 +298,17 @@ def _path(
     factors: Sequence[Factor], axes: Collection[int], extents: Mapping[int, int]
 ) -> tuple[list[tuple[int, int]], int]:
     """Which two factors to contract next (each result goes to the end), and the cost of all."""
+    if len(factors) < 2:
+        return [], 0
     inputs = [frozenset(labels) for _, labels in factors]
     output = frozenset(a for labels in inputs for a in labels if a in axes)
-    steps, cost = contraction_path(inputs, output, extents)
+    # of equal orders, the one that sums the first axis of the largest operand first: this makes
+    # products with few columns, which run faster than those with few rows
+    largest = max(factors, key=lambda factor: prod(extents[a] for a in factor[1]))[1]
+    weights = {a: float(extent) for a, extent in extents.items()}
+    for place, label in enumerate(reversed(largest)):
+        weights[label] *= 1 + 1e-6 * (place + 1)
+    steps, cost = contraction_path(inputs, output, extents, weights)
     live = list(inputs)
     for step in steps:
         united = frozenset[int]().union(*[live.pop(k) for k in sorted(step, reverse=True)])

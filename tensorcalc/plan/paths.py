@@ -22,9 +22,12 @@ ROUNDS = 6
 
 
 def contraction_path(
-    inputs: Sequence[Labels], output: Labels, extents: Mapping[int, int]
+    inputs: Sequence[Labels],
+    output: Labels,
+    extents: Mapping[int, int],
+    weights: Mapping[int, float] | None = None,
 ) -> tuple[list[Step], int]:
-    """The steps, and the multiplications of all.
+    """The steps, and the multiplications of all. `weights` are the extents for the exact search.
 
     >>> contraction_path([frozenset({0, 1}), frozenset({1, 2}), frozenset({2})], frozenset({0}),
     ...                  {0: 10, 1: 10, 2: 10})
@@ -35,7 +38,8 @@ def contraction_path(
         return [], 0
     if count == 2:
         return [(0, 1)], prod(extents[label] for label in inputs[0] | inputs[1])
-    steps = _searched(inputs, output, extents)
+    weights = weights if weights and count <= EXACT else dict(extents)
+    steps = _searched(inputs, output, weights)
     tree = _Tree(inputs, output, extents, steps)
     if EXACT < count <= WELL:
         for _ in range(ROUNDS):
@@ -45,7 +49,9 @@ def contraction_path(
     return steps, tree.cost()
 
 
-def _searched(inputs: Sequence[Labels], output: Labels, extents: Mapping[int, int]) -> list[Step]:
+def _searched(
+    inputs: Sequence[Labels], output: Labels, extents: Mapping[int, int] | Mapping[int, float]
+) -> list[Step]:
     from opt_einsum import paths
 
     name = "dp" if len(inputs) <= EXACT else "auto-hq" if len(inputs) <= WELL else "greedy"
@@ -148,7 +154,7 @@ class _Tree:
         if len(leaves) < 3:
             return False
         old = sum(map(self.step_cost, inner))
-        steps = _searched([leaf.labels for leaf in leaves], node.labels, self.extents)
+        steps = _searched([leaf.labels for leaf in leaves], node.labels, dict(self.extents))
         live = list(leaves)
         new = 0
         for step in steps:
