@@ -3,7 +3,8 @@
 `host.py` puts aside what has no compiled form, `softmax.py` writes out `logsumexp`, `contract.py`
 orders contractions, `classify.py` names their class, `tasks.py` says what loops compute a stored
 node, `slices.py` splits indices into blocks, `schedule.py` decides what is stored and fused,
-`nest.py` writes the loops, `memory.py` lets buffers share memory, `program.py` is the result.
+`nest.py` writes the loops, `ranges.py` splits passes for threads, `memory.py` lets buffers share
+memory, `program.py` is the result.
 """
 
 from __future__ import annotations
