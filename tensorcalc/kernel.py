@@ -169,12 +169,13 @@ class Kernel(partial[Any]):
 
     def _run(self, values: Sequence[Any], given: Sequence[Any] | None) -> Any:
         """The results for a value or None per variable; `given` are what such calls come with."""
-        key = (threads(), *[
+        count = threads()
+        key = (count, *[
             (v.shape, v.dtype, v.flags.num) if type(v) is ndarray else type(v) for v in values
         ])  # fmt: skip
         known = self._entries.get(key)
         if known is None:
-            entry, values, again = self._enter(values, values if given is None else given)
+            entry, values, again = self._enter(values, values if given is None else given, count)
             if again is not None:
                 _remember(self._entries, key, (entry, again))
         else:
@@ -214,22 +215,24 @@ class Kernel(partial[Any]):
         return [values.get(name) for name in self._names]
 
     def _enter(
-        self, values: Sequence[Any], given: Sequence[Any]
+        self, values: Sequence[Any], given: Sequence[Any], count: int
     ) -> tuple[Entry, Sequence[Any], Callable[..., Any] | None]:
         """What runs for values of a kind not met before, and the values as it takes them.
+
+        `count` is the number of threads.
 
         Third comes the function that knows the kind again, if such values need no conversion.
         """
         arrays = self._converted(values)
         turned = [array is not None and not array.flags.c_contiguous for array in arrays]
-        parts = (threads(), *[
+        parts = (count, *[
             array if array is None else (array.shape, array.dtype, turn)
             for array, turn in zip(arrays, turned, strict=True)
         ])  # fmt: skip
         entry = self._planned.get(parts)
         if entry is None:
             names = [name for name, turn in zip(self._names, turned, strict=True) if turn]
-            entry = self._prepare(arrays, frozenset(names))
+            entry = self._prepare(arrays, frozenset(names), count)
             _remember(self._planned, parts, entry)
         checked = [
             value is array or (type(value) in NUMBERS and array.ndim == 0)
@@ -267,14 +270,14 @@ class Kernel(partial[Any]):
             result[k] = array if array.dtype.kind == "c" else array.astype(dtype, copy=False)
         return result
 
-    def _prepare(self, values: Sequence[Any], turned: frozenset[str]) -> Entry:
+    def _prepare(self, values: Sequence[Any], turned: frozenset[str], count: int) -> Entry:
         """Check the shapes, plan, and compile what is not compiled yet."""
         given = {n: v for n, v in zip(self._names, values, strict=True) if v is not None}
         sizes = bind_sizes(self._variables, given)
         check_nodes(self._outputs.values(), sizes)
         _check_not_empty(self._outputs.values(), sizes)
         dtype = SINGLE if any(value.dtype == SINGLE for value in given.values()) else DOUBLE
-        return self._entry(Case(tuple(given), sizes, dtype, turned, threads()), compiled=True)
+        return self._entry(Case(tuple(given), sizes, dtype, turned, count), compiled=True)
 
     def _entry(self, case: Case, *, compiled: bool) -> Entry:
         given = {name: self._variables[name] for name in case.given}

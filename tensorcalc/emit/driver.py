@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tensorcalc.binding import Array
 from tensorcalc.emit import emit
 from tensorcalc.errors import DomainError
 from tensorcalc.interpret import evaluate
-from tensorcalc.plan.program import Buffer, Call, Host, Program, flat
+from tensorcalc.plan.program import Blas, Buffer, Call, Host, Program, flat
 from tensorcalc.plan.segments import segments
 
 Run = Callable[..., tuple[Any, ...]]
@@ -174,6 +175,8 @@ def _compiled(program: Program, dtype: np.dtype[Any], results: Sequence[Buffer])
 def emitted(program: Program, dtype: np.dtype[Any]) -> Run:
     """The compiled function of the arguments and of the buffers that are passed in."""
     _, run = emit(program, dtype.name)
+    if any(isinstance(step, Blas | Call) for step in flat(program.steps)):
+        import_module("tensorcalc.emit.pool")  # tells BLAS the number of threads that was set
     if any(isinstance(step, Call) and step.kind == "power" for step in flat(program.steps)):
         return _with_errors(run)
     return run
