@@ -21,7 +21,7 @@ from tensorcalc.plan.axes import arrange_axes
 from tensorcalc.plan.contract import split
 from tensorcalc.plan.factors import FACTOR, PLANNED, factorize, is_factored
 from tensorcalc.plan.host import Hosted, replace_hosted
-from tensorcalc.plan.memory import share
+from tensorcalc.plan.memory import share, touched
 from tensorcalc.plan.nest import Bounds, Names, nest
 from tensorcalc.plan.program import (
     Blas,
@@ -76,16 +76,22 @@ def plan(
     return _Planner(roots, sizes, declared or {}, item, hosted, threads).program(order)
 
 
-def _is_factored(steps: Sequence[Step], k: int) -> bool:
-    """Whether factors of a matrix, which have no buffer, are made before a step and used later."""
-    before = {
+def _is_factored(before: Sequence[Step], after: Sequence[Step]) -> bool:
+    """Whether factors of a matrix, which have no buffer, are made before and used after."""
+    made = {
         name
-        for step in steps[:k]
+        for step in before
         if isinstance(step, Call) and step.kind == "factor"
         for name in step.outputs
     }
-    later = [step for step in flat(steps[k:]) if isinstance(step, Call) and step.factored]
-    return any(name in before for step in later for name, _ in step.sources)
+    later = [step for step in flat(after) if isinstance(step, Call) and step.factored]
+    return any(name in made for step in later for name, _ in step.sources)
+
+
+def _are_independent(first: Step, second: Step) -> bool:
+    """Whether two steps may change places."""
+    touches = zip((first, second), (second, first), strict=True)
+    return all(set(touched(one)).isdisjoint(other.outputs) for one, other in touches)
 
 
 def _computed(node: Node) -> Node:
@@ -196,11 +202,21 @@ class _Planner:
         return found
 
     def in_ranges(self, steps: Sequence[Step], groups: Sequence[Group]) -> list[Step]:
-        """The steps, large passes with ranges for threads."""
+        """The steps, large passes with ranges for threads.
+
+        Such a pass is a part of its own, and factors of a matrix stay within a part: a pass between
+        their making and their use comes before them, if it can, or has no ranges.
+        """
         result: list[Step] = []
         for k, (step, group) in enumerate(zip(steps, groups, strict=True)):
-            made = step
-            if isinstance(step, Pass) and isinstance(group, Blocks) and not _is_factored(steps, k):
+            place = len(result)
+            later = steps[k:]
+            while place and _is_factored(result[:place], [*result[place:], *later]):
+                if not _are_independent(result[place - 1], step):
+                    break
+                place -= 1
+            crossed = _is_factored(result[:place], [*result[place:], *later])
+            if isinstance(step, Pass) and isinstance(group, Blocks) and not crossed:
                 extent, block = group.slice.dim.value(self.sizes), group.slice.block
                 kept = [node for node in group.joined if node not in self.cuts]
                 added = self.item * sum(self.elements(node) for node in kept)
@@ -208,7 +224,9 @@ class _Planner:
                 if ranges:
                     joined = tuple([(self.buffers[node], group.joined[node]) for node in kept])
                     made = replace(step, joined=joined, ranges=ranges, threads=self.threads)
-            result.append(made)
+                    result.insert(place, made)
+                    continue
+            result.append(step)
         return result
 
     def sized(self, buffer: Buffer, node: Node, least: int) -> Buffer:
