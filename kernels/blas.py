@@ -194,9 +194,9 @@ def gemv(m, n, alpha, a, oa, ars, acs, x, ox, incx, beta, y, oy, incy):
                 y[oy + i * incy] = 0.0
         return
     if acs == 1:
-        _gemv((T, n, m, alpha, a, oa, max(ars, n), x, ox, incx, beta, y, oy, incy))
+        _gemv((T, n, m, alpha, a, oa, ars if ars > n else n, x, ox, incx, beta, y, oy, incy))
     else:
-        _gemv((N, m, n, alpha, a, oa, max(acs, m), x, ox, incx, beta, y, oy, incy))
+        _gemv((N, m, n, alpha, a, oa, acs if acs > m else m, x, ox, incx, beta, y, oy, incy))
 
 
 @subroutine(types.void, addresses=True)
@@ -206,9 +206,9 @@ def ger(m, n, alpha, x, ox, incx, y, oy, incy, a, oa, ars, acs):
     if m <= 0 or n <= 0:
         return
     if acs == 1:
-        _ger((n, m, alpha, y, oy, incy, x, ox, incx, a, oa, max(ars, n)))
+        _ger((n, m, alpha, y, oy, incy, x, ox, incx, a, oa, ars if ars > n else n))
     else:
-        _ger((m, n, alpha, x, ox, incx, y, oy, incy, a, oa, max(acs, m)))
+        _ger((m, n, alpha, x, ox, incx, y, oy, incy, a, oa, acs if acs > m else m))
 
 
 @subroutine(types.void, addresses=True)
@@ -225,24 +225,24 @@ def gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs
         return
     if ccs == 1:  # row by row: to Fortran this is c' = b'*a'
         if bcs == 1:
-            tb, ldb = N, max(brs, n)
+            tb, ldb = N, brs if brs > n else n
         else:
-            tb, ldb = T, max(bcs, k)
+            tb, ldb = T, bcs if bcs > k else k
         if acs == 1:
-            ta, lda = N, max(ars, k)
+            ta, lda = N, ars if ars > k else k
         else:
-            ta, lda = T, max(acs, m)
-        _gemm((tb, ta, n, m, k, alpha, b, ob, ldb, a, oa, lda, beta, c, oc, max(crs, n)))
+            ta, lda = T, acs if acs > m else m
+        _gemm((tb, ta, n, m, k, alpha, b, ob, ldb, a, oa, lda, beta, c, oc, crs if crs > n else n))
     else:
         if ars == 1:
-            ta, lda = N, max(acs, m)
+            ta, lda = N, acs if acs > m else m
         else:
-            ta, lda = T, max(ars, k)
+            ta, lda = T, ars if ars > k else k
         if brs == 1:
-            tb, ldb = N, max(bcs, k)
+            tb, ldb = N, bcs if bcs > k else k
         else:
-            tb, ldb = T, max(brs, n)
-        _gemm((ta, tb, m, n, k, alpha, a, oa, lda, b, ob, ldb, beta, c, oc, max(ccs, m)))
+            tb, ldb = T, brs if brs > n else n
+        _gemm((ta, tb, m, n, k, alpha, a, oa, lda, b, ob, ldb, beta, c, oc, ccs if ccs > m else m))
 
 
 @subroutine(types.void, addresses=True)
@@ -258,9 +258,9 @@ def syrk(n, k, alpha, a, oa, ars, acs, beta, c, oc, ldc):
                     c[oc + i * ldc + j] = 0.0
         return
     if acs == 1:
-        _syrk((U, T, n, k, alpha, a, oa, max(ars, k), beta, c, oc, max(ldc, n)))
+        _syrk((U, T, n, k, alpha, a, oa, ars if ars > k else k, beta, c, oc, ldc if ldc > n else n))
     else:
-        _syrk((U, N, n, k, alpha, a, oa, max(acs, n), beta, c, oc, max(ldc, n)))
+        _syrk((U, N, n, k, alpha, a, oa, acs if acs > n else n, beta, c, oc, ldc if ldc > n else n))
     _mirror(n, c, oc, ldc, 1)  # Fortran's upper triangle is our lower one
 
 
@@ -282,9 +282,9 @@ def gemmt(n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
     Only blocks on and below the diagonal are computed: half the work.
     """
     compact()
-    block = max(64, (n + 7) // 8)
+    block = (n + 7) // 8 if n > 512 else 64
     for i in range(0, n, block):
-        rows = min(block, n - i)
+        rows = block if block < n - i else n - i
         gemm(
             rows, i + rows, k, alpha, a, oa + i * ars, ars, acs, b, ob, brs, bcs, beta,
             c, oc + i * crs, crs, ccs,

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import types
 
 from tensorcalc.kernels.blas import L, N, R, T, U, _trsm, _trsv, compact, subroutine
 from tensorcalc.kernels.lapack import getrf, getri, potrf, potri
+from tensorcalc.kernels.memory import empty
 
 BLOCK = 64  # columns that LAPACK inverts at once
 TILE = 32  # both sides of a transposing copy stay in the cache
@@ -129,7 +129,7 @@ def factor_inverse(lu, pivots, kind, out):
                 for i in range(i0, min(i0 + TILE, n)):
                     for j in range(j0, min(j0 + TILE, i)):
                         out[i, j] = out[j, i]
-    elif n > 0 and getri((n, out, 0, n, pivots, 0, np.empty((BLOCK, n), lu.dtype), 0, BLOCK * n)):
+    elif n > 0 and getri((n, out, 0, n, pivots, 0, empty((BLOCK, n), lu.dtype), 0, BLOCK * n)):
         for i in range(n):
             for j in range(n):
                 out[i, j] = math.nan

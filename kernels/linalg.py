@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-from numba import njit, types
+from numba import float64, int32, njit, types
 
 from tensorcalc.kernels.blas import N, _gemm, compact, subroutine
 from tensorcalc.kernels.elementwise import accumulate
@@ -17,6 +16,7 @@ from tensorcalc.kernels.factor import (
     factor_solve,
     factorize,
 )
+from tensorcalc.kernels.memory import empty
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
@@ -24,21 +24,21 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 @njit(**OPTIONS)
 def inv(a, out):
     """Fill out (n, n) with the inverse of a (n, n); NaN where there is none."""
-    lu, pivots = np.empty_like(out), np.empty(a.shape[0], np.int32)
+    lu, pivots = empty(out.shape, out.dtype), empty((a.shape[0],), int32)
     factor_inverse(lu, pivots, factorize(a, lu, pivots), out)
 
 
 @njit(**OPTIONS)
 def det(a):
     """The determinant of a (n, n)."""
-    lu, pivots = np.empty(a.shape, a.dtype), np.empty(a.shape[0], np.int32)
+    lu, pivots = empty(a.shape, a.dtype), empty((a.shape[0],), int32)
     return factor_det(lu, pivots, factorize(a, lu, pivots))
 
 
 @njit(**OPTIONS)
 def logdet(a):
     """The logarithm of the determinant of a (n, n); NaN where that is negative."""
-    lu, pivots = np.empty(a.shape, a.dtype), np.empty(a.shape[0], np.int32)
+    lu, pivots = empty(a.shape, a.dtype), empty((a.shape[0],), int32)
     return factor_logdet(lu, pivots, factorize(a, lu, pivots))
 
 
@@ -88,8 +88,8 @@ def matrix_power(a, exponent, out):
     if exponent != math.floor(exponent) or not math.isfinite(exponent):
         raise ValueError("the exponent of a power of a matrix is no integer")
     n = a.shape[0]
-    square, other = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
-    result = np.empty((n, n), np.float64)
+    square, other = empty((n, n), float64), empty((n, n), float64)
+    result = empty((n, n), float64)
     for i in range(n):
         for j in range(n):
             square[i, j] = a[i, j]
@@ -138,10 +138,10 @@ def expm(a, out):
         norm_1 *= 0.5
         scale *= 0.5
         squarings += 1
-    x, x2 = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
-    x4, x6 = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
-    low, high = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
-    even, odd = np.empty((n, n), np.float64), np.empty((n, n), np.float64)
+    x, x2 = empty((n, n), float64), empty((n, n), float64)
+    x4, x6 = empty((n, n), float64), empty((n, n), float64)
+    low, high = empty((n, n), float64), empty((n, n), float64)
+    even, odd = empty((n, n), float64), empty((n, n), float64)
     for i in range(n):
         for j in range(n):
             x[i, j] = a[i, j] * scale
@@ -165,7 +165,7 @@ def expm(a, out):
     for i in range(n):
         for j in range(n):
             low[i, j], high[i, j] = even[i, j] - odd[i, j], even[i, j] + odd[i, j]
-    pivots = np.empty(n, np.int32)
+    pivots = empty((n,), int32)
     factor_solve(x, pivots, factorize(low, x, pivots), 0, high, high)
     for _ in range(squarings):
         _multiply(high, high, low)

@@ -16,7 +16,7 @@ from tensorcalc.dims import Dims
 from tensorcalc.emit.cache import helpers_digest
 from tensorcalc.emit.source import Source
 
-ORDER = ("math", "hints", "elementwise", "blas", "lapack", "factor", "linalg", "copy")
+ORDER = ("math", "hints", "memory", "elementwise", "blas", "lapack", "factor", "linalg", "copy")
 
 
 def kernel_module(source: Source) -> str:
@@ -24,7 +24,7 @@ def kernel_module(source: Source) -> str:
     lines = [
         '"""A kernel written by tensorcalc; its name is the digest of this text."""',
         f"# version {__version__}, helpers {helpers_digest()}",
-        "from numpy import empty, full, zeros",
+        "from numpy import full",
         f"from numba import float64 as double, {source.dtype} as number, int32, njit, types",
     ]
     for module in ORDER:
@@ -73,7 +73,7 @@ def standalone(
     }
     used = {where for where, _ in source.uses}
     if used & {"factor", "linalg"}:
-        used |= {"elementwise", "blas", "lapack", "factor"}
+        used |= {"memory", "elementwise", "blas", "lapack", "factor"}
     helpers = [_helper(module) for module in ORDER[1:] if module in used]
     docstring = '"""A kernel compiled by tensorcalc: call run(...) with arrays by name."""'
     parts = [
@@ -82,7 +82,7 @@ def standalone(
         "from math import "
         + ", ".join(sorted({n for w, n in source.uses if w == "math"} | {"inf"})),
         f"from numba import float64 as double, {source.dtype} as number, int32, njit, types",
-        "from numpy import empty, full, zeros",
+        "from numpy import full",
         f"FACTS = json.loads({json.dumps(json.dumps(facts))})",
         *helpers,
         decorator(source, "False") + "\n" + source.body,

@@ -157,7 +157,9 @@ class _Writer:
         shape = f"({', '.join(buffer.extents)},)"
         if start:
             return f"{buffer.name} = full({shape}, {self.literal(start)}, number)"
-        return f"{buffer.name} = {'empty' if start is None else 'zeros'}({shape}, number)"
+        function = "empty" if start is None else "zeros"
+        self.uses.add(("memory", function))
+        return f"{buffer.name} = {function}({shape}, number)"
 
     def step(self, step: Step) -> list[str]:
         """The lines of a step."""
@@ -306,10 +308,10 @@ class _Writer:
         lines = []
         if step.kind == "factor":
             n = self.buffers[target].extents[0]
-            lines.append(f"p{target} = empty({n}, int32)")
+            lines.append(f"p{target} = empty(({n},), int32)")
             call = f"factorize({first}, {target}, p{target})"
             lines.append(f"k{target} = {call}")
-            self.uses.add(("factor", "factorize"))
+            self.uses |= {("memory", "empty"), ("factor", "factorize")}
             return lines
         function = FACTORED[step.kind]
         self.uses.add(("factor", function))
