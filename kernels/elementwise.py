@@ -13,10 +13,10 @@ import math
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": True}
+from tensorcalc.kernels.subroutine import subroutine
 
 # ── building blocks ──────────────────────────────────────────────────────────────────────────
 
@@ -134,7 +134,7 @@ ONE_BITS = 0x3FF0000000000000
 SIGN_BIT = -0x8000000000000000
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def _expm1_core(r, c):
     """``exp(r) - 1 - r + c`` for abs(r) ≤ ln(2)/2: r²·q(r) + c, by a minimax fit."""
     z = r * r
@@ -150,7 +150,7 @@ def _expm1_core(r, c):
     return fma(z, fma(odd, r, even), c)
 
 
-@njit(**OPTIONS)
+@subroutine(types.UniTuple(types.float64, 3), inlined=True)
 def _exp_parts(x):
     """p, a and b of ``exp(x) = (1 + p)*a*b``: a and b are powers of two, one might overflow.
 
@@ -166,7 +166,7 @@ def _exp_parts(x):
     return _expm1_core(r, r), float_of(half << 52), float_of((k - half) << 52)
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def _expm1_times(x, scale, exponent):
     """``scale*expm1(x)`` for -700 < x < 710 and a power of two, 2^(exponent - 1023)."""
     t = fma(x, LOG2E, SHIFT + exponent)
@@ -178,13 +178,13 @@ def _expm1_times(x, scale, exponent):
     return fma(_expm1_core(r, c), s, fma(r, s, s - scale))
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def _with_sign(y, x):
     """The sign of x on y, which has it already, or is 0, or not negative."""
     return float_of(bits_of(y) | (bits_of(x) & SIGN_BIT))
 
 
-@njit(**OPTIONS)
+@subroutine(types.Tuple([types.int64, types.float64]), inlined=True)
 def _log_parts(y):
     """The bits of `SHIFT` + k + 1023, and f, for ``y = 2^k*(1 + f)``, y positive."""
     b = bits_of(y) + (ONE_BITS - SQRT_HALF_BITS)
@@ -192,7 +192,7 @@ def _log_parts(y):
     return ((b >> 52) & 0xFFF) | SHIFT_BITS, f
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def _log_core(k, f, c):
     """``k*ln(2) + log(1 + f) + c`` for sqrt(1/2) ≤ 1 + f < sqrt(2); fdlibm's e_log.c."""
     s = f / (2.0 + f)
@@ -211,13 +211,13 @@ def _log_core(k, f, c):
 # ── functions that vectorise ─────────────────────────────────────────────────────────────────
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def exp(x):
     p, a, b = _exp_parts(x)
     return (1.0 + p) * a * b
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def expm1(x):
     y = 710.0 if x > 710.0 else x
     y = -40.0 if y < -40.0 else y
@@ -225,7 +225,7 @@ def expm1(x):
     return x if abs(x) < 1e-300 else e  # half of a subnormal number is not exact
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def log(x):
     small = x < 2.2250738585072014e-308
     k, f = _log_parts(x * 18014398509481984.0 if small else x)
@@ -235,7 +235,7 @@ def log(x):
     return result if x < math.inf else x  # inf and NaN stay what they are
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def log1p(x):
     u = 1.0 + x
     v = u - 1.0
@@ -248,7 +248,7 @@ def log1p(x):
     return _with_sign(result if x < math.inf else x, x)
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def sigmoid(x):
     p, a, b = _exp_parts(-x)
     a = float_of((ONE_BITS << 1) - bits_of(a))  # 1/a
@@ -256,7 +256,7 @@ def sigmoid(x):
     return a / (total + fma(p, b, a - (total - b)))
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def softplus(x):
     """``max(x, 0) + log(1 + exp(-abs(x)))``; the logarithm as in `_log_core`, with a longer fit."""
     p, a, b = _exp_parts(-abs(x))
@@ -276,7 +276,7 @@ def softplus(x):
     return (0.0 if x < 0.0 else x) + (f - fma(-s, fma(fma(odd, z, even), z, h), h))
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def tanh(x):
     y = abs(x)
     e = _expm1_times(2.0 * y, 0.5, 1022.0)
@@ -286,7 +286,7 @@ def tanh(x):
     return _with_sign(1.0 if y > 18.71 else fma(t * c, t - 1.0, t), x)
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def erf(x):
     """``1 - exp(-q(y))``, y = abs(x): q is a fit of ``-log(erfc(y))``.
 
@@ -323,7 +323,7 @@ def erf(x):
 SIN_LIMIT = 262144.0  # up to here an integer times the first parts of pi is exact
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def _sin_core(r):
     """``sin(r)`` for abs(r) ≤ pi/2: r + r³·p(r²), p a minimax fit with error 3e-19."""
     z = r * r
@@ -338,7 +338,7 @@ def _sin_core(r):
     return _with_sign(fma(r * z, p, r), r)
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def sin(x):
     """Up to `SIN_LIMIT`, ``sin(r + n*pi) = (-1)^n*sin(r)``, pi in three parts."""
     far = 0.0
@@ -353,7 +353,7 @@ def sin(x):
     return far if abs(x) > SIN_LIMIT else near
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def cos(x):
     """Up to `SIN_LIMIT`, ``cos(r + (n + 1/2)*pi) = (-1)^(n + 1)*sin(r)``, pi in three parts."""
     far = 0.0
@@ -371,49 +371,47 @@ def cos(x):
 # ── selections ───────────────────────────────────────────────────────────────────────────────
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def sign(x):
     s = 1.0 if x > 0.0 else (-1.0 if x < 0.0 else 0.0)
     return s if x == x else x
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def relu(x):
     return 0.0 if x <= 0.0 else x  # NaN stays NaN
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def maximum(x, y):
     return x if (x > y or x != x) else y
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def minimum(x, y):
     return x if (x < y or x != x) else y
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def norm_power(x, p):
     """``x^p`` of a norm: 0 at 0 also for p < 0, the subgradient of least norm."""
     return 0.0 if (x == 0.0 and p < 0.0) else x**p
 
 
-@njit(**OPTIONS)
+@subroutine(types.float64, inlined=True)
 def power(x, p):
     return x**p
 
 
 # ── scalar code ──────────────────────────────────────────────────────────────────────────────
 
-SCALAR: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
-
-@njit(**SCALAR)
+@subroutine(types.float64)
 def lgamma(x):
     return math.inf if x == -math.inf else math.lgamma(x)
 
 
-@njit(**SCALAR)
+@subroutine(types.float64)
 def digamma(x):
     """Recurrence up to 10, then Abramowitz and Stegun 6.3.18; 6.3.7 for negative x."""
     if x == 0.0:
@@ -438,7 +436,7 @@ def digamma(x):
     return total + (math.log(y) - 0.5 / y - z * series)
 
 
-@njit(**SCALAR)
+@subroutine(types.float64)
 def polygamma(n, x):
     """``(-1)^(n+1) n! zeta(n+1, x)`` (6.4.10), the Hurwitz zeta by Euler and Maclaurin."""
     if n == 0.0:

@@ -16,9 +16,10 @@ import math
 
 from numba import types
 
-from tensorcalc.kernels.blas import L, N, R, T, U, _trsm, _trsv, compact, subroutine
+from tensorcalc.kernels.blas import L, N, R, T, U, _trsm, _trsv
 from tensorcalc.kernels.lapack import getrf, getri, potrf, potri
 from tensorcalc.kernels.memory import empty
+from tensorcalc.kernels.subroutine import compact, subroutine
 
 BLOCK = 64  # columns that LAPACK inverts at once
 TILE = 32  # both sides of a transposing copy stay in the cache

@@ -7,7 +7,7 @@ from typing import Any
 
 from numba import float64, int32, njit, types
 
-from tensorcalc.kernels.blas import N, _gemm, compact, subroutine
+from tensorcalc.kernels.blas import N, _gemm
 from tensorcalc.kernels.elementwise import accumulate
 from tensorcalc.kernels.factor import (
     factor_det,
@@ -17,6 +17,7 @@ from tensorcalc.kernels.factor import (
     factorize,
 )
 from tensorcalc.kernels.memory import empty
+from tensorcalc.kernels.subroutine import compact, subroutine
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,23 @@ def _syrk(n, k, a, c, transposed):  # type: ignore[no-untyped-def]
 @njit
 def _ger(m, n, x, y, a):  # type: ignore[no-untyped-def]
     blas.ger(m, n, 1.0, x, 0, 1, y, 0, 1, a, 0, n, 1)
+
+
+@njit
+def _chain(a, x, y):  # type: ignore[no-untyped-def]
+    n = x.shape[0]
+    blas.gemm(n, 1, n, 1.0, a, 0, n, 1, x, 0, 1, 1, 0.0, y, 0, 1, 1)
+    blas.gemm(1, n, n, 1.0, y, 0, n, 1, a, n, n, 1, 1.0, x, 0, 1, 1)
+
+
+def test_compiled_once() -> None:
+    """Arrays of any rank, constants and a result that is read-only elsewhere: one function."""
+    a, x, y = np.ones((2, 3, 3)), np.ones(3), np.ones(3)
+    a.flags.writeable = False
+    _chain(a, x, y)
+    (text,) = _chain.inspect_llvm().values()
+    made = re.findall(r"^define .*gemm", text, re.MULTILINE)
+    assert len(made) == 1
 
 
 def _pick(flat: Any, offset: int, shape: tuple[int, int], transposed: bool) -> Any:

@@ -16,7 +16,10 @@ from tensorcalc.dims import Dims
 from tensorcalc.emit.cache import helpers_digest
 from tensorcalc.emit.source import Source
 
-ORDER = ("math", "hints", "memory", "elementwise", "blas", "lapack", "factor", "linalg", "copy")
+ORDER = (
+    "math", "hints", "memory", "subroutine", "elementwise", "blas", "lapack", "factor", "linalg",
+    "copy",
+)  # fmt: skip
 
 
 def kernel_module(source: Source) -> str:
@@ -74,6 +77,8 @@ def standalone(
     used = {where for where, _ in source.uses}
     if used & {"factor", "linalg"}:
         used |= {"memory", "elementwise", "blas", "lapack", "factor"}
+    if used & {"elementwise", "blas"}:
+        used.add("subroutine")
     helpers = [_helper(module) for module in ORDER[1:] if module in used]
     docstring = '"""A kernel compiled by tensorcalc: call run(...) with arrays by name."""'
     parts = [
