@@ -54,7 +54,8 @@ def _multiplications(node: Einsum, sizes: Mapping[str, int]) -> int:
     """What a contraction costs, two operands at a time."""
     factors = [factor for factor in zip(node.operands, node.labels, strict=True) if factor[1]]
     extents = {a: max(1, dim.value(sizes)) for a, dim in enumerate(node.sizes)}
-    return _path(factors, range(node.rank), extents)[1]
+    inputs = [frozenset(labels) for _, labels in factors]
+    return contraction_path(inputs, frozenset(range(node.rank)), extents, quick=True)[1]
 
 
 def _computed(node: Node) -> bool:

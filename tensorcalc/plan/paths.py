@@ -26,8 +26,12 @@ def contraction_path(
     output: Labels,
     extents: Mapping[int, int],
     weights: Mapping[int, float] | None = None,
+    *,
+    quick: bool = False,
 ) -> tuple[list[Step], int]:
     """The steps, and the multiplications of all. `weights` are the extents for the exact search.
+
+    With `quick` one greedy search must do for many operands.
 
     >>> contraction_path([frozenset({0, 1}), frozenset({1, 2}), frozenset({2})], frozenset({0}),
     ...                  {0: 10, 1: 10, 2: 10})
@@ -39,9 +43,9 @@ def contraction_path(
     if count == 2:
         return [(0, 1)], prod(extents[label] for label in inputs[0] | inputs[1])
     weights = weights if weights and count <= EXACT else dict(extents)
-    steps = _searched(inputs, output, weights)
+    steps = _searched(inputs, output, weights, quick=quick)
     tree = _Tree(inputs, output, extents, steps)
-    if EXACT < count <= WELL:
+    if EXACT < count <= WELL and not quick:
         for _ in range(ROUNDS):
             if not tree.improve():
                 break
@@ -50,11 +54,16 @@ def contraction_path(
 
 
 def _searched(
-    inputs: Sequence[Labels], output: Labels, extents: Mapping[int, int] | Mapping[int, float]
+    inputs: Sequence[Labels],
+    output: Labels,
+    extents: Mapping[int, int] | Mapping[int, float],
+    *,
+    quick: bool = False,
 ) -> list[Step]:
     from opt_einsum import paths
 
-    name = "dp" if len(inputs) <= EXACT else "auto-hq" if len(inputs) <= WELL else "greedy"
+    well = "auto-hq" if len(inputs) <= WELL and not quick else "greedy"
+    name = "dp" if len(inputs) <= EXACT else well
     found = paths.get_path_fn(name)(list(inputs), output, dict(extents), None)
     return _in_pairs(found)
 
