@@ -11,12 +11,14 @@ from itertools import product
 from math import prod
 
 from tensorcalc.ir import Einsum, Labels, Node, Variable
-from tensorcalc.plan.classify import classify
+from tensorcalc.plan.classify import Class, classify
 from tensorcalc.plan.indices import reduced_labels
 from tensorcalc.plan.nodes import with_operands
 from tensorcalc.traverse import fold
 
 MIN_WORK = 8  # multiplications for each entry that is moved
+MIN_WORK_AGAIN = 64  # the same, if it is a product of matrices already, but of many small ones
+LARGE_CALL = 1 << 20  # multiplications of one product that is large enough
 MIN_EXTENT = 4
 
 
@@ -28,18 +30,17 @@ def arrange_axes(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
         node = with_operands(node, operands)
         if not isinstance(node, Einsum) or len(operands) != 2 or not reduced_labels(node):
             return node
-        if classify(node, sizes, lambda operand: True).kind != "LOOP":
-            return node
-        return _arranged(node, sizes, used) or node
+        found = classify(node, sizes, lambda operand: True)
+        return _arranged(node, sizes, used, found) or node
 
     results = fold(roots, visit)
     return [results[root] for root in roots]
 
 
 def _arranged(
-    node: Einsum, sizes: Mapping[str, int], used: dict[Node, list[Labels]]
+    node: Einsum, sizes: Mapping[str, int], used: dict[Node, list[Labels]], now: Class
 ) -> Node | None:
-    """The contraction as a product of matrices; None if it is none that is worth it."""
+    """The contraction as a product of matrices, or of fewer; None if that is not worth it."""
     extents = [dim.value(sizes) for dim in node.sizes]
     if any(len({*own}) != len(own) for own in node.labels):
         return None
@@ -54,6 +55,12 @@ def _arranged(
         return None
     batch, m, n, k = groups
     work = prod(extents)
+    calls = prod(extents[label] for label in now.loops)
+    if now.kind != "LOOP" and (calls == 1 or work > calls * LARGE_CALL):
+        return None
+    least = MIN_WORK if now.kind == "LOOP" else MIN_WORK_AGAIN
+    fewest = work if now.kind == "LOOP" else calls // 4
+    best: Node | None = None
     orders = []
     for operand, own, mine in zip(node.operands, node.labels, (m, n), strict=True):
         known = [tuple([own[axis] for axis in order]) for order in used.get(operand, ())]
@@ -65,21 +72,24 @@ def _arranged(
             for operand, own, order in zip(node.operands, node.labels, pair, strict=True)
             if order != own
         )
-        if work < MIN_WORK * moved:
+        if work < least * moved:
             continue
         new = [
             _view(operand, own, order)
             for operand, own, order in zip(node.operands, node.labels, pair, strict=True)
         ]
         made = Einsum.of(node.rank, node.sizes, tuple(new), pair)
-        if classify(made, sizes, lambda operand: True).kind == "LOOP":
+        found = classify(made, sizes, lambda operand: True)
+        count = prod(extents[label] for label in found.loops)
+        if found.kind == "LOOP" or count > fewest:
             continue
-        for operand, own, order in zip(node.operands, node.labels, pair, strict=True):
+        best, chosen, fewest = made, pair, count - 1
+    if best is not None:
+        for operand, own, order in zip(node.operands, node.labels, chosen, strict=True):
             axes = tuple([own.index(label) for label in order])
             if order != own and axes not in used.setdefault(operand, []):
                 used[operand].append(axes)
-        return made
-    return None
+    return best
 
 
 def _view(operand: Node, own: Labels, order: Labels) -> Node:
