@@ -215,14 +215,25 @@ def _mirror(n, c, oc, crs, ccs):
 def gemmt(n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
     """``c = alpha*a*b + beta*c`` for a (n, k), b (k, n), where the result is known symmetric.
 
-    Only blocks on and below the diagonal are computed: half the work.
+    Only blocks on and below the diagonal are computed, small ones on it and ever larger ones below:
+    half the work.
     """
     compact()
-    block = (n + 7) // 8 if n > 512 else 64
-    for i in range(0, n, block):
-        rows = block if block < n - i else n - i
+    leaf = (n + 15) // 16 if n > 1024 else 64
+    for i in range(0, n, leaf):
+        rows = leaf if leaf < n - i else n - i
         gemm(
-            rows, i + rows, k, alpha, a, oa + i * ars, ars, acs, b, ob, brs, bcs, beta,
-            c, oc + i * crs, crs, ccs,
+            rows, rows, k, alpha, a, oa + i * ars, ars, acs, b, ob + i * bcs, brs, bcs, beta,
+            c, oc + i * (crs + ccs), crs, ccs,
         )  # fmt: skip
+    size = leaf
+    while size < n:
+        for i in range(0, n - size, 2 * size):
+            below = i + size
+            rows = size if size < n - below else n - below
+            gemm(
+                rows, size, k, alpha, a, oa + below * ars, ars, acs, b, ob + i * bcs, brs, bcs,
+                beta, c, oc + below * crs + i * ccs, crs, ccs,
+            )  # fmt: skip
+        size *= 2
     _mirror(n, c, oc, crs, ccs)
