@@ -17,11 +17,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.workloads import Array, Results, Workload
+from bench.workload import Array, Results, Workload
+
+if TYPE_CHECKING:
+    from tensorcalc.expression import Expr
 
 TOLERANCE = 1e-8  # of a result, relative to its largest entry
 PAUSE = 0.05  # seconds before a turn, for the threads of the last peer to fall asleep
@@ -188,9 +191,23 @@ def _ratios(timings: dict[str, Timing]) -> dict[str, float]:
 def _tensorcalc(workload: Workload, arrays: dict[str, Array]) -> Call:
     import tensorcalc as tc
 
+    return partial(tc.compile(formulas(workload)), **arrays)
+
+
+def formulas(workload: Workload) -> dict[str, Expr]:
+    """The wanted results as expressions, by name, in the order of the results of all peers."""
+    import tensorcalc as tc
+
     formula = tc.parse(workload.program)
-    kernel = tc.compile({name: tc.diff(formula, *name.split()) for name in workload.outputs})
-    return partial(kernel, **arrays)
+    found: dict[str, Expr] = {}
+    for output in workload.outputs:
+        kind, *names = output.split() or [""]
+        if kind == "hvp":
+            products = tc.hvp(formula, names, [f"d{name}" for name in names])
+            found |= {f"hvp {name}": product for name, product in products.items()}
+        else:
+            found[output] = tc.diff(formula, *output.split())
+    return found
 
 
 def _numpy(workload: Workload, arrays: dict[str, Array]) -> Call:
@@ -200,18 +217,38 @@ def _numpy(workload: Workload, arrays: dict[str, Array]) -> Call:
 def _jax(workload: Workload, arrays: dict[str, Array]) -> Call:
     """Values and gradients from one reverse pass, in float64, on arrays that JAX holds already."""
     import jax  # type: ignore[import-not-found, unused-ignore]
+    import jax.scipy.linalg  # type: ignore[import-not-found, unused-ignore]
 
     jax.config.update("jax_enable_x64", True)
-    formula = partial(workload.jax, jax.numpy)
     names = list(arrays)
-    gradients = [names.index(name) for name in workload.outputs if name in names]
-    hessians = [names.index(name.split()[0]) for name in workload.outputs if " " in name]
+    outputs = [output.split() for output in workload.outputs]
+    gradients = [names.index(output[0]) for output in outputs if len(output) == 1]
+    hessians = [names.index(output[0]) for output in outputs if output[:1] == output[1:] != []]
+    moved = [
+        names.index(name) for output in outputs if output[:1] == ["hvp"] for name in output[1:]
+    ]
+    own = len(names) - len(moved)  # the directions come last
 
-    def function(*inputs: Any) -> tuple[Any, ...]:
-        if not gradients:
-            return (formula(*inputs),)
-        value, found = jax.value_and_grad(formula, gradients)(*inputs)
-        return value, *found, *(jax.hessian(formula, k)(*inputs) for k in hessians)
+    def formula(*inputs: Any) -> Any:
+        return workload.jax(jax, *inputs)
+
+    def function(*inputs: Any) -> list[Any]:
+        arrays, directions = inputs[:own], inputs[own:]
+        if gradients:
+            value, found = jax.value_and_grad(formula, gradients)(*arrays)
+            results = [value, *found]
+        else:
+            results = [formula(*arrays)] if [] in outputs else []
+        results += [jax.hessian(formula, k)(*arrays) for k in hessians]
+        if moved:
+            at = [arrays[k] for k in moved]
+            results += jax.jvp(partial(slopes, arrays), at, list(directions))[1]
+        return results
+
+    def slopes(arrays: Any, *points: Any) -> Any:
+        """The gradients where some of the arrays are others."""
+        there = dict(enumerate(arrays)) | dict(zip(moved, points, strict=True))
+        return jax.grad(formula, moved)(*there.values())
 
     compiled = jax.jit(function)
     inputs = [jax.device_put(array) for array in arrays.values()]
