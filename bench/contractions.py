@@ -187,7 +187,7 @@ CONTRACTIONS = [
         "tensors",
         "a ring of 20 tensors with ten more bonds at random, all of one dimension",
         NETWORK,
-        {size: [n] * 30 for size, n in {"S": 2, "M": 4, "L": 8}.items()},
+        {size: [n] * 30 for size, n in {"S": 3, "M": 5, "L": 8}.items()},
         network_numpy,
     ),
 ]

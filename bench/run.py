@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -122,7 +123,7 @@ def run(
 ) -> dict[str, Any]:
     """Measure workload after workload; the report is what the JSON file holds."""
     from bench.measure import available, measure
-    from bench.workloads import WORKLOADS
+    from bench.workloads import FAMILIES, WORKLOADS
 
     installed = available(peers)
     cells = []
@@ -138,6 +139,10 @@ def run(
         "machine": machine(),
         "settings": {"rounds": rounds, "budget": budget, "clock": clock, "peers": installed},
         "titles": {name: WORKLOADS[name].title for name in names},
+        "families": {
+            family: [workload.name for workload in members if workload.name in names]
+            for family, members in FAMILIES.items()
+        },
         "cells": cells,
     }
 
@@ -174,13 +179,13 @@ def _processor() -> str:
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """The report as a Markdown document with one table."""
+    """The report as a Markdown document: the ratios in short, and all cells."""
     machine, settings = report["machine"], report["settings"]
     peers = settings["peers"]
     rivals = [peer for peer in peers if peer != "tensorcalc"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     header = ["workload", "size", "shapes", *peers, *(f"{rival}/tensorcalc" for rival in rivals)]
-    rows = [header, ["---"] * 3 + ["---:"] * (len(header) - 3)]
+    rows = []
     for cell in report["cells"]:
         shapes = " ".join("×".join(map(str, shape)) for shape in cell["shapes"].values())
         times = [_time(cell["peers"][peer]) for peer in peers]
@@ -193,13 +198,42 @@ def markdown(report: Mapping[str, Any]) -> str:
         f"{settings.get('threads', '?')} thread(s); {versions}.",
         "",
         f"Median {settings['clock']} time of a call, float64, all peers interleaved in one process",
-        "and checked against NumPy first. A ratio above 1 means that tensorcalc is faster.",
+        "and checked against NumPy first. A ratio above 1 means that tensorcalc is faster;",
+        "the mean of ratios is the geometric one.",
         "",
-        *("| " + " | ".join(row) + " |" for row in rows),
+        *_table(
+            ["workloads", "rival", "cells", "mean ratio", "smallest"], summary(report, rivals), 2
+        ),
+        "",
+        *_table(header, rows, 3),
         "",
         *(f"- `{name}`: {title}" for name, title in report["titles"].items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def summary(report: Mapping[str, Any], rivals: Sequence[str]) -> list[list[str]]:
+    """For losses and for contractions, and for each rival, the mean and the least of the ratios."""
+    rows = []
+    for family, names in report["families"].items():
+        for rival in rivals:
+            ratios = {
+                f"{cell['workload']} {cell['size']}": cell["ratios"][rival]
+                for cell in report["cells"]
+                if cell["workload"] in names and rival in cell["ratios"]
+            }
+            if ratios:
+                mean = statistics.geometric_mean(ratios.values())
+                least = min(ratios, key=ratios.__getitem__)
+                facts = [str(len(ratios)), f"{mean:.2f}", f"{ratios[least]:.2f} ({least})"]
+                rows.append([family, f"{rival}/tensorcalc", *facts])
+    return rows
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> list[str]:
+    """A table whose first columns hold words and the others numbers."""
+    rule = ["---"] * words + ["---:"] * (len(header) - words)
+    return ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
 
 
 def _time(peer: Mapping[str, Any]) -> str:

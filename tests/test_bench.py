@@ -18,7 +18,7 @@ sys.path.append(str(ROOT))  # bench/ is no part of the installed package
 
 import tensorcalc as tc  # noqa: E402
 from bench import measure, run  # noqa: E402
-from bench.workloads import WORKLOADS  # noqa: E402
+from bench.workloads import FAMILIES, WORKLOADS  # noqa: E402
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
@@ -36,15 +36,26 @@ def test_numpy_computes_the_formula(name: str) -> None:
         np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-10 * scale)
 
 
+SLOW = [  # to compile
+    "attention", "mixture", "network", "network_hessian", "network_hessian_batch", "normal", "process",
+]  # fmt: skip
+QUICK = [name for name in WORKLOADS if name not in SLOW]
+
+
+def _report(names: list[str]) -> dict[str, Any]:
+    """Workloads at their smallest size, as short as can be."""
+    return run.run(names, "S", ["tensorcalc", "numpy"], rounds=1, budget=0.0)
+
+
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
-    """Every workload at its smallest size, as short as can be."""
-    return run.run(list(WORKLOADS), "S", ["tensorcalc", "numpy"], rounds=1, budget=0.0)
+    """What is shared by the tests: it takes seconds."""
+    return _report(QUICK)
 
 
-def test_all_peers_are_correct(report: dict[str, Any]) -> None:
+def _check(report: dict[str, Any], names: list[str]) -> None:
     """Each cell has the results of all peers, checked, and its ratio."""
-    assert [cell["workload"] for cell in report["cells"]] == list(WORKLOADS)
+    assert [cell["workload"] for cell in report["cells"]] == names
     for cell in report["cells"]:
         assert list(cell["peers"]) == ["tensorcalc", "numpy"]
         for peer in cell["peers"].values():
@@ -53,6 +64,17 @@ def test_all_peers_are_correct(report: dict[str, Any]) -> None:
             assert peer["error"] <= measure.TOLERANCE
             assert peer["samples"] == 1
         assert list(cell["ratios"]) == ["numpy"]
+
+
+def test_all_peers_are_correct(report: dict[str, Any]) -> None:
+    """Kernels give what NumPy gives."""
+    _check(report, QUICK)
+
+
+@pytest.mark.slow
+def test_all_peers_are_correct_where_kernels_are_large() -> None:
+    """The same where it takes longer."""
+    _check(_report(SLOW), SLOW)
 
 
 def test_report_is_json(report: dict[str, Any]) -> None:
@@ -64,13 +86,32 @@ def test_report_is_json(report: dict[str, Any]) -> None:
 
 
 def test_table(report: dict[str, Any]) -> None:
-    """One row a cell, and as many columns in every row."""
+    """One row a cell, and as many columns in every row, after the ratios in short."""
     rows = [line for line in run.markdown(report).splitlines() if line.startswith("|")]
+    short, rows = rows[:4], rows[4:]
+    families = [row.strip("| ").split(" | ")[:3] for row in short[2:]]
+    counts = {
+        family: sum(workload.name in QUICK for workload in members)
+        for family, members in FAMILIES.items()
+    }
+    assert families == [[name, "numpy/tensorcalc", str(count)] for name, count in counts.items()]
     assert len(rows) == 2 + len(report["cells"])
     assert {row.count("|") for row in rows} == {rows[0].count("|")}
     columns = ["workload", "size", "shapes", "tensorcalc", "numpy", "numpy/tensorcalc"]
     assert rows[0].strip("| ").split(" | ") == columns
     assert "failed" not in "".join(rows)
+
+
+def test_ratios_in_short() -> None:
+    """The geometric mean, and the cell with the smallest ratio; what failed has none."""
+    ratios = {"a": {"numpy": 4.0, "jax": 2.0}, "b": {"numpy": 1.0}, "c": {"numpy": 0.5}}
+    cells = [{"workload": name, "size": "S", "ratios": found} for name, found in ratios.items()]
+    report = {"families": {"losses": ["a", "b"], "contractions": ["c"]}, "cells": cells}
+    assert run.summary(report, ["numpy", "jax"]) == [
+        ["losses", "numpy/tensorcalc", "2", "2.00", "1.00 (b S)"],
+        ["losses", "jax/tensorcalc", "1", "2.00", "2.00 (a S)"],
+        ["contractions", "numpy/tensorcalc", "1", "0.50", "0.50 (c S)"],
+    ]
 
 
 def _broken(monkeypatch: pytest.MonkeyPatch, results: Any) -> dict[str, Any]:
