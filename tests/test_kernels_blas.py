@@ -38,6 +38,12 @@ def _syrk(n, k, a, c, transposed):  # type: ignore[no-untyped-def]
 
 
 @njit
+def _gemmt(n, k, a, b, c, turned):  # type: ignore[no-untyped-def]
+    crs, ccs = (1, n) if turned else (n, 1)
+    blas.gemmt(n, k, 1.0, a, 0, k, 1, b, 0, n, 1, 0.0, c, 0, crs, ccs)
+
+
+@njit
 def _ger(m, n, x, y, a):  # type: ignore[no-untyped-def]
     blas.ger(m, n, 1.0, x, 0, 1, y, 0, 1, a, 0, n, 1)
 
@@ -114,6 +120,18 @@ def test_syrk_and_ger(dtype: Any) -> None:
     a = np.ones((3, 4), dtype)
     _ger(3, 4, x, y, a)
     np.testing.assert_allclose(a, 1 + np.outer(x, y), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 64, 65, 200, 1100])
+def test_symmetric_products(n: int) -> None:
+    """Blocks of all sizes, and the mirror of a result that stands transposed."""
+    draw = np.random.default_rng(n)
+    a = draw.normal(size=(n, 3))
+    b = np.ascontiguousarray((a * [2.0, -1.0, 0.5]).T)
+    for turned in (False, True):
+        c = np.full((n, n), np.nan)
+        _gemmt(n, 3, a, b, c, turned)
+        np.testing.assert_allclose(c, a @ b, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 80])
