@@ -215,7 +215,10 @@ def _numpy(workload: Workload, arrays: dict[str, Array]) -> Call:
 
 
 def _jax(workload: Workload, arrays: dict[str, Array]) -> Call:
-    """Values and gradients from one reverse pass, in float64, on arrays that JAX holds already."""
+    """Values and gradients from one reverse pass, in float64, on arrays that JAX holds already.
+
+    A product with a Hessian is the gradient's forward derivative.
+    """
     import jax  # type: ignore[import-not-found, unused-ignore]
     import jax.scipy.linalg  # type: ignore[import-not-found, unused-ignore]
 
@@ -233,21 +236,20 @@ def _jax(workload: Workload, arrays: dict[str, Array]) -> Call:
         return workload.jax(jax, *inputs)
 
     def function(*inputs: Any) -> list[Any]:
-        arrays, directions = inputs[:own], inputs[own:]
+        here, directions = inputs[:own], list(inputs[own:])
         if gradients:
-            value, found = jax.value_and_grad(formula, gradients)(*arrays)
+            value, found = jax.value_and_grad(formula, gradients)(*here)
             results = [value, *found]
         else:
-            results = [formula(*arrays)] if [] in outputs else []
-        results += [jax.hessian(formula, k)(*arrays) for k in hessians]
+            results = [formula(*here)] if [] in outputs else []
+        results += [jax.hessian(formula, k)(*here) for k in hessians]
         if moved:
-            at = [arrays[k] for k in moved]
-            results += jax.jvp(partial(slopes, arrays), at, list(directions))[1]
+            results += jax.jvp(partial(slopes, here), [here[k] for k in moved], directions)[1]
         return results
 
-    def slopes(arrays: Any, *points: Any) -> Any:
-        """The gradients where some of the arrays are others."""
-        there = dict(enumerate(arrays)) | dict(zip(moved, points, strict=True))
+    def slopes(here: Any, *points: Any) -> Any:
+        """The gradients by the moved arrays, at other points for these."""
+        there = dict(enumerate(here)) | dict(zip(moved, points, strict=True))
         return jax.grad(formula, moved)(*there.values())
 
     compiled = jax.jit(function)
