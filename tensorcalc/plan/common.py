@@ -15,10 +15,10 @@ from fractions import Fraction
 from itertools import combinations
 
 from tensorcalc import canonical
-from tensorcalc.dims import Dim, Dims
+from tensorcalc.dims import Dims
 from tensorcalc.ir import Add, Delta, Einsum, Labels, Node
 from tensorcalc.plan.indices import STRUCTURE
-from tensorcalc.plan.nodes import with_operands
+from tensorcalc.plan.nodes import contraction_of, with_operands
 from tensorcalc.traverse import fold, postorder
 
 MAX_CONTRACTIONS = 48  # the longest, among which common parts are looked for
@@ -190,12 +190,12 @@ def _join(
         return None
     sizes = dict(enumerate(first.sizes))
     parts = [
-        _contract(open_axes, sizes, inner),
-        _contract(tuple([same[a] for a in open_axes]), dict(enumerate(second.sizes)), other),
+        contraction_of(open_axes, sizes, inner),
+        contraction_of(tuple([same[a] for a in open_axes]), dict(enumerate(second.sizes)), other),
     ]
     total = _sum(parts[0].dims, [(c, parts[0]), (d, parts[1])])
     kept = [(n, own) for n, own in zip(first.operands, first.labels, strict=True) if n in common]
-    made = _contract(tuple(range(first.rank)), sizes, [(total, open_axes), *kept])
+    made = contraction_of(tuple(range(first.rank)), sizes, [(total, open_axes), *kept])
     return (made, parts) if isinstance(made, Einsum) else None
 
 
@@ -265,7 +265,7 @@ def _split(first: Einsum, second: Einsum) -> tuple[Node, Node, Node] | None:
         back[label] for label in _outside(second, common) if label in back and back[label] in inside
     }
     axes = tuple(sorted(kept))
-    part = _contract(axes, dict(enumerate(first.sizes)), [(n, places[0][n]) for n in common])
+    part = contraction_of(axes, dict(enumerate(first.sizes)), [(n, places[0][n]) for n in common])
     return (
         part,
         _over(first, common, part, axes),
@@ -325,27 +325,6 @@ def _over(node: Einsum, common: Sequence[Node], part: Node, axes: Labels) -> Nod
     """The contraction with the common operands replaced by their part."""
     pairs = zip(node.operands, node.labels, strict=True)
     rest = [(operand, own) for operand, own in pairs if operand not in common]
-    return _contract(
-        tuple(range(node.rank)), dict(enumerate(node.sizes)), [(part, axes), *rest], part
-    )
-
-
-def _contract(
-    axes: Labels,
-    sizes: dict[int, Dim],
-    factors: Sequence[tuple[Node, Labels]],
-    part: Node | None = None,
-) -> Node:
-    """The Einsum with these axes; the part itself if it is all."""
-    if part is not None and len(factors) == 1 and factors[0][1] == axes:
-        return part
-    number = {label: k for k, label in enumerate(axes)}
-    for _, labels in factors:
-        for label in labels:
-            number.setdefault(label, len(number))
-    return Einsum.of(
-        len(axes),
-        tuple([sizes[label] for label in number]),
-        tuple([node for node, _ in factors]),
-        tuple([tuple([number[a] for a in labels]) for _, labels in factors]),
+    return contraction_of(
+        tuple(range(node.rank)), dict(enumerate(node.sizes)), [(part, axes), *rest]
     )

@@ -5,7 +5,10 @@ What is planned is no formula any more, so nothing of it may fold. Used by the p
 
 from __future__ import annotations
 
-from tensorcalc.ir import Add, Counter, Einsum, Map, MatrixFunction, Node, RangeSum, Unknown
+from collections.abc import Mapping, Sequence
+
+from tensorcalc.dims import Dim
+from tensorcalc.ir import Add, Counter, Einsum, Labels, Map, MatrixFunction, Node, RangeSum, Unknown
 
 
 def with_operands(node: Node, operands: tuple[Node, ...]) -> Node:
@@ -29,3 +32,21 @@ def with_operands(node: Node, operands: tuple[Node, ...]) -> Node:
         case RangeSum():
             return RangeSum.of(operands)
     return node
+
+
+def contraction_of(
+    axes: Labels, sizes: Mapping[int, Dim], factors: Sequence[tuple[Node, Labels]]
+) -> Node:
+    """The contraction of factors to these axes."""
+    number = {label: k for k, label in enumerate(axes)}
+    for _, own in factors:
+        for label in own:
+            number.setdefault(label, len(number))
+    if len(factors) == 1 and factors[0][1] == axes:
+        return factors[0][0]
+    return Einsum.of(
+        len(axes),
+        tuple([sizes[label] for label in number]),
+        tuple([operand for operand, _ in factors]),
+        tuple([tuple([number[a] for a in own]) for _, own in factors]),
+    )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Add, Delta, Einsum, Labels, Node
 from tensorcalc.plan.indices import STRUCTURE
-from tensorcalc.plan.nodes import with_operands
+from tensorcalc.plan.nodes import contraction_of, with_operands
 from tensorcalc.traverse import fold
 
 Factor = tuple[Node, Labels]
@@ -86,7 +86,7 @@ def _product(node: Einsum) -> Product | None:
     if not taken or not {label for _, own in factors for label in own} >= axes:
         return None
     kept = tuple(sorted(axes))
-    core = _contract(kept, dict(enumerate(node.sizes)), factors)
+    core = contraction_of(kept, dict(enumerate(node.sizes)), factors)
     return Product(tuple(taken), core, kept)
 
 
@@ -115,20 +115,4 @@ def _without(term: Product, common: Sequence[Factor], sizes: Mapping[int, Dim]) 
         return term.core, term.axes
     factors = [(term.core, term.axes), *rest]
     axes = tuple(sorted({label for _, own in factors for label in own}))
-    return _contract(axes, sizes, factors), axes
-
-
-def _contract(axes: Labels, sizes: Mapping[int, Dim], factors: Sequence[Factor]) -> Node:
-    """The contraction of factors to these axes."""
-    number = {label: k for k, label in enumerate(axes)}
-    for _, own in factors:
-        for label in own:
-            number.setdefault(label, len(number))
-    if len(factors) == 1 and factors[0][1] == axes:
-        return factors[0][0]
-    return Einsum.of(
-        len(axes),
-        tuple([sizes[label] for label in number]),
-        tuple([operand for operand, _ in factors]),
-        tuple([tuple([number[a] for a in own]) for _, own in factors]),
-    )
+    return contraction_of(axes, sizes, factors), axes
