@@ -13,17 +13,13 @@ from tensorcalc.kernels.blas import _declare, _register
 FACTORIZATIONS = {
     "potrf": "cipio",  # uplo, n, a, lda
     "potri": "cipio",  # uplo, n, a, lda
-    "potrs": "ciipipio",  # uplo, n, columns, a, lda, b, ldb
     "getrf": "iipipo",  # m, n, a, lda, pivots (int32)
     "getri": "ipippio",  # n, a, lda, pivots, work, its size
-    "getrs": "ciipippio",  # trans, n, columns, a, lda, pivots, b, ldb
 }
 
 _register(scipy.linalg.cython_lapack.__pyx_capi__, list(FACTORIZATIONS))
 
 potrf = _declare("potrf", FACTORIZATIONS["potrf"])
 potri = _declare("potri", FACTORIZATIONS["potri"])
-potrs = _declare("potrs", FACTORIZATIONS["potrs"])
 getrf = _declare("getrf", FACTORIZATIONS["getrf"])
 getri = _declare("getri", FACTORIZATIONS["getri"])
-getrs = _declare("getrs", FACTORIZATIONS["getrs"])

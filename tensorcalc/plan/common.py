@@ -169,7 +169,6 @@ def _join(
     """``c*first + d*second`` as one contraction, and the sums' terms that it needs."""
     axes = {axis: axis for axis in range(first.rank)}
     common, same = _alike(first, second, axes)
-    common = [n for n in common if n.operands or n.rank]
     if not common or not _is_plain(first) or not _is_plain(second):
         return None
     outer = _labels(first, common) | {*axes}

@@ -104,6 +104,5 @@ def _solved(
         result = (kept, *rest)
         if result == tuple(range(node.rank)):
             return solution
-        axes = tuple(result)
-        return Einsum.of(node.rank, node.dims, (solution,), (axes,))
+        return Einsum.of(node.rank, node.dims, (solution,), (result,))
     return None

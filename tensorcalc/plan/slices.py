@@ -88,7 +88,7 @@ def slice_tasks(
     _, items = arranger.best(list(tasks), 0)
     if threads > 1:
         items = arranger.shared(items, threads)
-    for place in _passes(items, []):
+    for place in _passes(items):
         arranger.fix(*place)
     return Sliced(items, arranger.block_axes(items))
 
@@ -102,11 +102,12 @@ def tasks_of(items: Sequence[Item]) -> Iterator[Task]:
             yield item
 
 
-def _passes(items: Sequence[Item], around: list[Pass]) -> Iterator[tuple[Pass, list[Task]]]:
+def _passes(items: Sequence[Item]) -> Iterator[tuple[Pass, list[Task]]]:
+    """All passes, each with its tasks, before those inside of it."""
     for item in items:
         if isinstance(item, Pass):
             yield item, list(tasks_of(item.items))
-            yield from _passes(item.items, [*around, item])
+            yield from _passes(item.items)
 
 
 Loop = tuple[Task, int]  # a task and the number of one of its loops
@@ -493,7 +494,7 @@ class _Arranger:
     def block_axes(self, items: Sequence[Item]) -> dict[Node, dict[int, Slice]]:
         """The axes of results that nobody needs beyond a block."""
         inside: dict[Task, set[Slice]] = {}
-        for found, tasks in _passes(items, []):
+        for found, tasks in _passes(items):
             for task in tasks:
                 inside.setdefault(task, set()).add(found.slice)
         cuts: dict[Node, dict[int, Slice]] = {}
