@@ -7,6 +7,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
 from numba.core.typing.npydecl import parse_dtype
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -57,3 +58,32 @@ def _fresh(cleared: bool) -> Any:
 
 empty = _fresh(False)
 zeros = _fresh(True)
+
+
+@intrinsic
+def reshaped(typingctx, array, shape):
+    """The C-contiguous array under another shape of as many entries; shares its memory."""
+    made = array.copy(ndim=len(shape))
+
+    def codegen(context, builder, signature, args):
+        given = zip(cgutils.unpack_tuple(builder, args[1]), signature.args[1], strict=True)
+        extents = [context.cast(builder, value, kind, types.intp) for value, kind in given]
+        old = context.make_array(array)(context, builder, args[0])
+        strides: list[Any] = []
+        stride = old.itemsize
+        for extent in reversed(extents):
+            strides.insert(0, stride)
+            stride = builder.mul(stride, extent)
+        new = context.make_array(made)(context, builder)
+        populate_array(
+            new,
+            data=old.data,
+            shape=cgutils.pack_array(builder, extents),
+            strides=cgutils.pack_array(builder, strides),
+            itemsize=old.itemsize,
+            meminfo=old.meminfo,
+            parent=old.parent,
+        )
+        return impl_ret_borrowed(context, builder, made, new._getvalue())
+
+    return made(array, shape), codegen

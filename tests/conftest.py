@@ -88,7 +88,7 @@ def python_kernel() -> Callable[..., Any]:
         "factor_inverse": lambda lu, pivots, kind, out: fill("inv")(lu, out),
         "factor_det": lambda lu, pivots, kind: MATRIX["det"](lu),
         "factor_logdet": lambda lu, pivots, kind: MATRIX["logdet"](lu),
-        "number": np.float64, "double": np.float64, "empty": np.empty, "zeros": np.zeros,
+        "number": np.float64, "double": np.float64, "empty": np.empty, "zeros": np.zeros, "reshaped": np.reshape,
         "accumulate": lambda total, x: total + x, "gemm": gemm, "gemmt": gemmt,
         "gemv": gemv, "syrk": syrk,
         "inv": fill("inv"), "det": MATRIX["det"], "logdet": MATRIX["logdet"],

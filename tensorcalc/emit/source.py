@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from math import prod
 
 from tensorcalc.emit.scalar import ELEMENTWISE, FACTORED, JOIN, LINALG, MATH, TEMPLATES
@@ -28,6 +28,7 @@ from tensorcalc.plan.program import (
     Nest,
     Pass,
     Program,
+    Run,
     Statement,
     Step,
     Store,
@@ -35,13 +36,13 @@ from tensorcalc.plan.program import (
     flat,
 )
 
-PROGRAM_NAMES = re.compile(r"[acinotv]\d+|[pk][ot]\d+")
+PROGRAM_NAMES = re.compile(r"[acinotvw]\d+|[pk][ot]\d+")
 BLAS = {"GEMV": "gemv", "GEMM": "gemm", "GEMMT": "gemmt", "SYRK": "syrk"}
 INDENT = "    "
 LONG = 128  # times that an inner loop runs for the widest vectors to pay
 RANGE = ("c1000", "c1001")  # the bounds of the range that a pass is given
 WORDS = frozenset(
-    "number double int32 empty zeros full range abs kernel natural wide known factorize".split()
+    "number double int32 empty zeros reshaped full range abs kernel natural wide known factorize".split()
 )
 
 
@@ -101,6 +102,7 @@ class _Writer:
         self.passed = passed
         self.single = dtype == "float32"
         self.uses: set[tuple[str, str]] = set()
+        self.views: dict[tuple[str, tuple[str, ...]], str] = {}
         self.buffers = {
             b.name: b for b in (*program.arguments, *program.temporaries, *program.results)
         }
@@ -121,8 +123,11 @@ class _Writer:
         if work > 0:  # else most would be left over by the widest vectors
             self.uses.add(("hints", "wide"))
             body.append("wide()")
-        for step in program.steps:
-            body += self.step(step)
+        steps = [line for step in program.steps for line in self.step(step)]
+        for (buffer, shape), name in self.views.items():
+            self.uses.add(("memory", "reshaped"))
+            body.append(f"{name} = reshaped({buffer}, ({', '.join(shape)},))")
+        body += steps
         body.append(f"return ({', '.join(b.name for b in program.results)},)")
         return lines + [INDENT + line for line in body if line]
 
@@ -230,7 +235,14 @@ class _Writer:
         raise AssertionError(f"no line for {statement!r}")
 
     def access(self, buffer: str, index: Sequence[Index]) -> str:
-        """An entry of a buffer; a number if it has no axes."""
+        """An entry of a buffer; a number if it has no axes. Runs of axes are those of a view."""
+        if any(isinstance(k, Run) for k in index):
+            extents = iter(self.buffers[buffer].extents)
+            shape = tuple(
+                [" * ".join(islice(extents, k.axes if isinstance(k, Run) else 1)) for k in index]
+            )
+            buffer = self.views.setdefault((buffer, shape), f"w{len(self.views)}")
+            index = [k.index if isinstance(k, Run) else k for k in index]
         return f"{buffer}[{', '.join(map(str, index))}]" if index else buffer
 
     def joined(self, operation: str, total: str, value: str) -> str:

@@ -13,6 +13,7 @@ from math import prod
 
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Node
+from tensorcalc.plan.collapse import collapse
 from tensorcalc.plan.indices import Point, loops_in
 from tensorcalc.plan.program import (
     Accumulate,
@@ -22,6 +23,7 @@ from tensorcalc.plan.program import (
     Load,
     Loop,
     Nest,
+    Run,
     Statement,
     Store,
 )
@@ -97,9 +99,13 @@ def nest(
         dim.value(sizes) if cut is None else min(cut.block, dim.value(sizes))
         for dim, cut in cluster.space
     ]
-    order = _order([place for _, _, place, _ in results], table.entries, extents)
-    level = {label: k + 1 for k, label in enumerate(order)}
-    index = {label: f"i{k}" for k, label in enumerate(order)}
+    places = [a[0] for target in targets for a in target if isinstance(a, tuple)]
+    used = _used(table.entries, [*[result for *_, result in results], *places])
+    runs = _runs(cluster, targets, [table.entries[k] for k in sorted(used)])
+    order = _order([place for _, _, place, _ in results], table.entries, extents, runs)
+    level = {label: k + 1 for k, run in enumerate(order) for label in run}
+    index = {label: f"i{k}" for k, run in enumerate(order) for label in run}
+    first = {run[0]: len(run) for run in order}
     depth = len(order)
     before: list[list[Statement]] = [[] for _ in range(depth + 1)]
     after: list[list[Statement]] = [[] for _ in range(depth + 1)]
@@ -115,13 +121,16 @@ def nest(
     def within(node: Node, indices: Sequence[int | tuple[int]]) -> tuple[Index, ...]:
         """The indices of an access: from the start of the block where no more is kept."""
         kept = plan.cuts.get(node, {})
-        return tuple(
-            [index[a] if axis in kept and isinstance(a, int) else name(a)
-             for axis, a in enumerate(indices)]
-        )  # fmt: skip
+        found: list[Index] = []
+        for axis, a in enumerate(indices):
+            if isinstance(a, tuple) or a < 0:
+                found.append(name(a))
+            elif first.get(a, 1) > 1:
+                found.append(Run(index[a], first[a]))
+            elif a in first:
+                found.append(index[a] if axis in kept else name(a))
+        return tuple(found)
 
-    places = [a[0] for target in targets for a in target if isinstance(a, tuple)]
-    used = _used(table.entries, [*[result for *_, result in results], *places])
     for k, key in enumerate(table.entries):
         if k not in used:
             continue
@@ -154,10 +163,14 @@ def nest(
         before[inner].append(Compute(sum_name, "number", (loops.start,)))
         before[depth].append(Accumulate(sum_name, total, loops.operation))
         after[inner].append(Store(names.buffer(task.node), at, sum_name, operation))
+    counts = [prod([cluster.space[k][0] for k in run], start=Dim.of(1)) for run in order]
     if depth > MAX_DEPTH:
-        body = _merged(before, [(index[k], cluster.space[k][0]) for k in order], names)
+        body = _merged(before, [(f"i{k}", dim) for k, dim in enumerate(counts)], names)
     else:
-        around = [(index[k], names.count(*cluster.space[k])) for k in order]
+        around = [
+            (f"i{k}", names.count(dim, cluster.space[run[0]][1]))
+            for k, (run, dim) in enumerate(zip(order, counts, strict=True))
+        ]
         body = _loops(before, after, around)
     times = prod(
         -(-dim.value(sizes) // min(cut.block, dim.value(sizes)))
@@ -177,7 +190,7 @@ def nest(
     entries = sum(prod(dim.value(sizes) for dim in node.dims) for node in touched)
     outputs = tuple([names.buffer(t.node) for t in cluster.tasks if t.node in stored])
     kind = "LOOP" if depth else "SCALAR"
-    inner = extents[order[-1]] if order else 0
+    inner = prod(extents[k] for k in order[-1]) if order else 0
     return Nest(kind, tuple(body), work * times, entries * names.item, outputs, inner), starts
 
 
@@ -214,7 +227,32 @@ def _statement(
     return Compute(target, str(key[0]), tuple(given))
 
 
-def _order(targets: Sequence[Point], entries: Sequence[Key], extents: Sequence[int]) -> list[int]:
+def _runs(
+    cluster: Cluster, targets: Sequence[Sequence[int | tuple[int]]], entries: Sequence[Key]
+) -> list[tuple[int, ...]]:
+    """The loops of the cluster, in runs that can be one loop."""
+    accesses: list[Sequence[object]] = [*targets]
+    alone = {k for k, (_, cut) in enumerate(cluster.space) if cut is not None}
+    for key in entries:
+        given = list(arguments(key))
+        if key[0] == "load":
+            accesses.append(key[3])  # type: ignore[arg-type]
+            given = list(key[4])  # type: ignore[call-overload]
+        alone |= {a for a in given if isinstance(a, int)}
+    summed = [
+        {point[k] for k in task.reduced}
+        for task, point in zip(cluster.tasks, cluster.points, strict=True)
+    ]
+    kinds = [tuple([k in own for own in summed]) for k in range(len(cluster.space))]
+    return collapse(accesses, kinds, alone)
+
+
+def _order(
+    targets: Sequence[Point],
+    entries: Sequence[Key],
+    extents: Sequence[int],
+    runs: Sequence[tuple[int, ...]],
+) -> list[tuple[int, ...]]:
     """The loops, outermost first: those that stride far through memory go outside."""
     strides = dict.fromkeys(range(len(extents)), 0)
     points: list[Point] = [*targets]
@@ -227,7 +265,7 @@ def _order(targets: Sequence[Point], entries: Sequence[Key], extents: Sequence[i
                 strides[label] += stride
             # of a fixed position only that its axis is longer than 1 matters
             stride *= prod(extents[label] for label in inside) if inside else 2
-    return sorted(strides, key=lambda label: (-strides[label], label))
+    return sorted(runs, key=lambda run: (-strides[run[-1]], run))
 
 
 def _loops(

@@ -4,7 +4,8 @@ Names are closed: ``a0`` arguments, ``o0`` outputs, ``t0`` temporaries (of rank 
 ``n0`` extents, ``i0`` loop indices, ``v0`` values, ``c0`` bounds of blocks, ``pt0`` and ``kt0``
 the pivots and the kind of the factors in ``t0``. An access is a buffer
 name and one index per axis: the name of a loop index or of a computed one, an index that counts
-from the start of a block, or a position. Every buffer is C-contiguous.
+from the start of a block, or a position; a `Run` is one for several axes. Every buffer is
+C-contiguous.
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ class ProgramTooLongError(LimitError):
     """More statements than are sensible to compile; the interpreter serves instead."""
 
 
-Index = str | int
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One index for several axes that follow each other, which it numbers."""
+
+    index: str
+    axes: int
+
+
+Index = str | int | Run
 Argument = str | float | int  # a value, extent or index name; a number; a position
 Place = tuple[str, tuple[Index, ...]]  # a buffer and the indices of its leading axes
 
