@@ -1,21 +1,54 @@
-"""Copies for kernels, between arrays with offsets and strides as `kernels/blas.py` takes them."""
+"""Copies for kernels: an array with its axes in another order."""
 
 from __future__ import annotations
 
-from numba import njit
+import numpy as np
+from numba import types
 
-COPY_TILE = 64  # what is read of a cache line is used before the line is evicted
+from tensorcalc.kernels.subroutine import subroutine
+
+TABLE = 512  # entries of the inner axes whose places are noted
 
 
-@njit(nogil=True, error_model="numpy")
-def transpose(m, n, a, oa, ars, acs, b, ob, brs, bcs):
-    """``b = a'`` for a (m, n) and b (n, m), tile by tile; they do not overlap."""
-    source, target = a.reshape(-1), b.reshape(-1)
-    for i0 in range(0, m, COPY_TILE):
-        rows = min(COPY_TILE, m - i0)
-        for j0 in range(0, n, COPY_TILE):
-            for j in range(j0, min(j0 + COPY_TILE, n)):
-                p = oa + i0 * ars + j * acs
-                q = ob + j * brs + i0 * bcs
-                for i in range(rows):
-                    target[q + i * bcs] = source[p + i * ars]
+@subroutine(types.void, addresses=True)
+def permute(rank, extents, a, oa, source, b, ob, target):
+    """``b = a``, of which `source` and `target` are the strides; they do not overlap.
+
+    The places of the entries of the inner axes are noted once, so that short axes cost no loops.
+    """
+    outer = rank
+    inner = 1
+    while outer > 0 and (outer == rank or inner * extents[outer - 1] <= TABLE):
+        outer -= 1
+        inner *= extents[outer]
+    if inner == 0:
+        return
+    places = np.zeros((2, inner), np.int64)
+    count = 1
+    for axis in range(rank - 1, outer - 1, -1):
+        for k in range(count, count * extents[axis]):
+            places[0, k] = places[0, k - count] + source[axis]
+            places[1, k] = places[1, k - count] + target[axis]
+        count *= extents[axis]
+    is_dense = places[1, inner - 1] == inner - 1
+    times = 1
+    for axis in range(outer):
+        times *= extents[axis]
+    at = np.zeros(outer + 1, np.int64)
+    p, q = oa, ob
+    for _ in range(times):
+        if is_dense:
+            for k in range(inner):
+                b[q + k] = a[p + places[0, k]]
+        else:
+            for k in range(inner):
+                b[q + places[1, k]] = a[p + places[0, k]]
+        for axis in range(outer - 1, -1, -1):
+            at[axis] += 1
+            p += source[axis]
+            q += target[axis]
+            if at[axis] < extents[axis]:
+                break
+            p -= extents[axis] * source[axis]
+            q -= extents[axis] * target[axis]
+            at[axis] = 0

@@ -11,14 +11,21 @@ from numba.extending import intrinsic
 
 
 def address(context: Any, builder: Any, given: Any, value: Any) -> Any:
-    """Where an array starts; an address is one already."""
+    """Where an array starts, or a tuple of integers; an address is one already."""
     if isinstance(given, types.CPointer):
         return value
+    if isinstance(given, types.BaseTuple):
+        items = zip(cgutils.unpack_tuple(builder, value), given, strict=True)
+        numbers = [context.cast(builder, item, kind, types.intp) for item, kind in items]
+        place = cgutils.alloca_once_value(builder, cgutils.pack_array(builder, numbers))
+        return builder.bitcast(place, numbers[0].type.as_pointer())
     return context.make_array(given)(context, builder, value).data
 
 
 def subroutine(result: Any, *, addresses: bool = False, inlined: bool = False) -> Any:
     """A decorator: a function of numbers and arrays that kernels call; `result` is its type.
+
+    A tuple of integers is given as the address of the first.
 
     Numba's `njit` would compile it for callers from Python, too, and once more for every constant
     argument, which takes twice the time. With `addresses` the function is given the addresses of
@@ -29,6 +36,8 @@ def subroutine(result: Any, *, addresses: bool = False, inlined: bool = False) -
     def passed(given):
         if isinstance(given, types.Integer):
             return types.intp
+        if isinstance(given, types.BaseTuple):
+            return types.CPointer(types.intp)
         if isinstance(given, types.Array):
             return types.CPointer(given.dtype) if addresses else given.copy(readonly=False)
         return given

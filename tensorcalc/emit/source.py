@@ -36,13 +36,13 @@ from tensorcalc.plan.program import (
     flat,
 )
 
-PROGRAM_NAMES = re.compile(r"[acinotvw]\d+|[pk][ot]\d+")
+PROGRAM_NAMES = re.compile(r"[acinostvw]\d+|[pk][ot]\d+")
 BLAS = {"GEMV": "gemv", "GEMM": "gemm", "GEMMT": "gemmt", "SYRK": "syrk"}
 INDENT = "    "
 LONG = 128  # times that an inner loop runs for the widest vectors to pay
 RANGE = ("c1000", "c1001")  # the bounds of the range that a pass is given
 WORDS = frozenset(
-    "number double int32 empty zeros reshaped full range abs kernel natural wide known factorize".split()
+    "number double int32 empty zeros reshaped full range abs kernel permute natural wide known factorize".split()
 )
 
 
@@ -103,6 +103,7 @@ class _Writer:
         self.single = dtype == "float32"
         self.uses: set[tuple[str, str]] = set()
         self.views: dict[tuple[str, tuple[str, ...]], str] = {}
+        self.products: dict[tuple[str, ...], str] = {}
         self.buffers = {
             b.name: b for b in (*program.arguments, *program.temporaries, *program.results)
         }
@@ -124,9 +125,15 @@ class _Writer:
             self.uses.add(("hints", "wide"))
             body.append("wide()")
         steps = [line for step in program.steps for line in self.step(step)]
-        for (buffer, shape), name in self.views.items():
+        views = [
+            f"{name} = reshaped({buffer}, ({', '.join(shape)},))"
+            for (buffer, shape), name in self.views.items()
+        ]
+        if views:
             self.uses.add(("memory", "reshaped"))
-            body.append(f"{name} = reshaped({buffer}, ({', '.join(shape)},))")
+        for factors, name in self.products.items():
+            body.append(f"{name} = {factors[0]} * {self.products.get(factors[1:], factors[1])}")
+        body += views
         body += steps
         body.append(f"return ({', '.join(b.name for b in program.results)},)")
         return lines + [INDENT + line for line in body if line]
@@ -239,7 +246,10 @@ class _Writer:
         if any(isinstance(k, Run) for k in index):
             extents = iter(self.buffers[buffer].extents)
             shape = tuple(
-                [" * ".join(islice(extents, k.axes if isinstance(k, Run) else 1)) for k in index]
+                [
+                    self.product([*islice(extents, k.axes if isinstance(k, Run) else 1)])
+                    for k in index
+                ]
             )
             buffer = self.views.setdefault((buffer, shape), f"w{len(self.views)}")
             index = [k.index if isinstance(k, Run) else k for k in index]
@@ -292,11 +302,13 @@ class _Writer:
         return f"number({text})" if self.single else text
 
     def blas(self, step: Blas) -> str:
-        """A call of `kernels/blas.py`."""
+        """A call of `kernels/blas.py`, or of `kernels/copy.py`."""
+        if step.kind == "COPY":
+            return self.copy(step)
         function = BLAS[step.kind.split()[-1]]
         self.uses.add(("blas", function))
         beta = "1.0" if step.accumulate else "0.0"
-        m, n, k = (" * ".join(part) or "1" for part in step.shape)
+        m, n, k = map(self.product, step.shape)
         views = [self.view(view) for view in step.views]
         extents = {"gemv": [m, k], "gemm": [m, n, k], "gemmt": [m, k], "syrk": [m, k]}[function]
         if function == "syrk":  # the result is given by its row stride alone
@@ -304,14 +316,32 @@ class _Writer:
         *operands, result = [", ".join(view) for view in views]
         return f"{function}({', '.join([*extents, '1.0', *operands, beta, result])})"
 
+    def copy(self, step: Blas) -> str:
+        """A call of `kernels/copy.py`."""
+        self.uses.add(("copy", "permute"))
+        extents = [*map(self.product, step.shape)]
+        given = [str(len(extents)), f"({', '.join(extents)},)"]
+        for array, offset, *strides in map(self.view, step.views):
+            given += [array, offset, f"({', '.join(strides)},)"]
+        return f"permute({', '.join(given)})"
+
+    def product(self, factors: Sequence[str]) -> str:
+        """A product of extents; one of sizes that stay the same is computed once."""
+        if len(factors) < 2 or any(factor[0] != "n" for factor in factors):
+            return " * ".join(factors) or "1"
+        for k in range(len(factors) - 2, -1, -1):
+            self.products.setdefault(tuple(factors[k:]), f"s{len(self.products)}")
+        return self.products[tuple(factors)]
+
     def view(self, view: View) -> list[str]:
         """Array, offset and strides."""
         buffer = self.buffers[view.buffer]
         terms = []
         for axis, index in enumerate(view.start):
             if index != 0:
-                terms.append(" * ".join([str(index), *buffer.extents[axis + 1 :]]))
-        strides = [" * ".join(stride) or "1" for stride in view.strides]
+                stride = self.product(buffer.extents[axis + 1 :])
+                terms.append(f"{index} * {stride}" if stride != "1" else str(index))
+        strides = [*map(self.product, view.strides)]
         return [view.buffer, " + ".join(terms) or "0", *strides]
 
     def factored(self, step: Call) -> list[str]:

@@ -20,6 +20,7 @@ from tensorcalc.dims import Dim
 from tensorcalc.errors import LimitError
 from tensorcalc.ir import Einsum, MatrixFunction, Node, Unknown, Variable
 from tensorcalc.plan.axes import arrange_axes
+from tensorcalc.plan.classify import COPY, runs_of
 from tensorcalc.plan.contract import split
 from tensorcalc.plan.factors import FACTOR, PLANNED, factorize, is_factored
 from tensorcalc.plan.host import Hosted, replace_hosted
@@ -315,7 +316,7 @@ class _Planner:
             return self.call(task), {}
         if isinstance(task.node, Unknown):
             return self.host(task.node), {}
-        return self.blas(task)
+        return self.copy(task) if task.chosen is COPY else self.blas(task)
 
     def buffer(self, node: Node) -> str:
         """The name of what a load or store of the node touches."""
@@ -437,6 +438,32 @@ class _Planner:
             (self.buffer(node),),
         )
         return step, {node: 0.0} if summed_outside else {}
+
+    def copy(self, task: Task) -> tuple[Blas, dict[Node, float]]:
+        """The copy of an array with its axes in another order."""
+        node = task.node
+        if not isinstance(node, Einsum):
+            raise AssertionError("only arrays are copied")
+        runs = runs_of(node, task.cut)
+
+        def view(operand: Node, labels: Sequence[int]) -> View:
+            kept, extents = self.cuts.get(operand, {}), self.axes(operand)
+            start = tuple(
+                [
+                    self.bounds_of(task.cut[label]).low if label in task.cut and axis not in kept else 0
+                    for axis, label in enumerate(labels)
+                ]
+            )
+            strides = tuple([extents[labels.index(run[-1]) + 1 :] for run in runs])
+            return View(self.buffer(operand), start, strides)
+
+        (operand,), (labels,) = node.operands, node.labels
+        shape = tuple(
+            [tuple([self.names.count(node.sizes[x], task.cut.get(x)) for x in run]) for run in runs]
+        )
+        views = (view(operand, labels), view(node, range(node.rank)))
+        moved = 2 * self.item * self.elements(node)
+        return Blas("COPY", (), shape, views, False, 0, moved, (self.buffer(node),)), {}
 
     def call(self, task: Task) -> Call:
         """The call of a function of whole matrices."""

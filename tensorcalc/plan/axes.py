@@ -16,10 +16,9 @@ from tensorcalc.plan.indices import reduced_labels
 from tensorcalc.plan.nodes import with_operands
 from tensorcalc.traverse import fold
 
-MIN_WORK = 8  # multiplications for each entry that is moved
-MIN_WORK_AGAIN = 64  # the same, if it is a product of matrices already, but of many small ones
-LARGE_CALL = 1 << 20  # multiplications of one product that is large enough
-MIN_EXTENT = 4
+# nanoseconds, measured: a call of BLAS, a multiplication there and in a loop nest, an entry moved
+CALL, BLAS, LOOP, MOVE = 150, 0.04, 0.4, 1.2
+TILE, RAMP = 8, 16  # BLAS fills whole tiles, and each sum takes as long as if it had more terms
 
 
 def arrange_axes(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
@@ -51,16 +50,11 @@ def _arranged(
         [label for label in range(node.rank) if label in b and label not in a],
         [label for label in range(node.rank, len(extents)) if label in a and label in b],
     ]
-    if any(prod(extents[label] for label in group) < MIN_EXTENT for group in groups[1:]):
+    if any(prod(extents[label] for label in group) == 1 for group in groups[1:]):
         return None
     batch, m, n, k = groups
-    work = prod(extents)
-    calls = prod(extents[label] for label in now.loops)
-    if now.kind != "LOOP" and (calls == 1 or work > calls * LARGE_CALL):
-        return None
-    least = MIN_WORK if now.kind == "LOOP" else MIN_WORK_AGAIN
-    fewest = work if now.kind == "LOOP" else calls // 4
     best: Node | None = None
+    least = _time(now, extents)
     orders = []
     for operand, own, mine in zip(node.operands, node.labels, (m, n), strict=True):
         known = [tuple([own[axis] for axis in order]) for order in used.get(operand, ())]
@@ -68,28 +62,36 @@ def _arranged(
         orders.append([order for order in wanted if len(order) == len(own)])
     for pair in product(*orders):
         moved = sum(
-            prod(extents[label] for label in own) * (1 + isinstance(operand, Variable))
+            prod(extents[label] for label in own)
             for operand, own, order in zip(node.operands, node.labels, pair, strict=True)
-            if order != own
+            if order != own and [own.index(label) for label in order] not in used.get(operand, ())
         )
-        if work < least * moved:
+        if MOVE * moved >= least:
             continue
         new = [
             _view(operand, own, order)
             for operand, own, order in zip(node.operands, node.labels, pair, strict=True)
         ]
         made = Einsum.of(node.rank, node.sizes, tuple(new), pair)
-        found = classify(made, sizes, lambda operand: True)
-        count = prod(extents[label] for label in found.loops)
-        if found.kind == "LOOP" or count > fewest:
-            continue
-        best, chosen, fewest = made, pair, count - 1
+        time = MOVE * moved + _time(classify(made, sizes, lambda operand: True), extents)
+        if time < least:
+            best, chosen, least = made, pair, time
     if best is not None:
         for operand, own, order in zip(node.operands, node.labels, chosen, strict=True):
             axes = tuple([own.index(label) for label in order])
             if order != own and axes not in used.setdefault(operand, []):
                 used[operand].append(axes)
     return best
+
+
+def _time(found: Class, extents: Sequence[int]) -> float:
+    """About how long a contraction takes, in nanoseconds."""
+    if found.kind == "LOOP":
+        return LOOP * prod(extents)
+    calls = prod(extents[label] for label in found.loops)
+    m, n, k = [prod(extents[label] for label in run) for run in (found.m, found.n, found.k)]
+    tiles = [-(-extent // TILE) * TILE for extent in (m, n)]
+    return calls * (CALL + BLAS * prod(tiles) * (k + RAMP))
 
 
 def _view(operand: Node, own: Labels, order: Labels) -> Node:

@@ -8,6 +8,7 @@ GEMV    M, K                  matrix times vector           2·M·K
 GEMM    M, N, K               matrix times matrix           2·M·N·K
 SYRK    M, K (one operand)    matrix times its transpose    M·M·K
 GEMMT   M, N, K               symmetric product: one half   M·M·K
+COPY    –                     one array, many axes turned   –
 ======  ====================  ============================  ===================
 
 M are labels of the first operand and the output, N of the second and the output, K of both
@@ -18,18 +19,20 @@ gives its other labels, like the batch, to loops around the call.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 
 from tensorcalc.ir import Einsum, Labels, Node
+from tensorcalc.plan.collapse import collapse
 from tensorcalc.plan.indices import STRUCTURE
 
 # fewer multiplications than these per call are done faster by a loop nest in place (measured:
 # batched 5×5×5 takes 0.06 µs a product either way, 8×8×8 0.08 by GEMM and 0.15 by loops)
 MIN_GEMV = 512
 MIN_GEMM = 128
+MIN_COPY = 5  # loops that a copy would have; nests of fewer are as fast
 MAX_EXTENT = 2**31 - 1  # of a BLAS argument
 
 
@@ -47,6 +50,7 @@ class Class:
 
 
 LOOP = Class("LOOP")
+COPY = Class("COPY")
 
 
 def classify(
@@ -59,6 +63,8 @@ def classify(
 
     Labels of `cut` run over slices: such a one can only be the first of a stretch.
     """
+    if is_copy(node) and is_array(node.operands[0]):
+        return COPY if len(runs_of(node, cut)) >= MIN_COPY else LOOP
     if len(node.operands) != 2 or any(len(set(a)) != len(a) for a in node.labels):
         return LOOP
     if any(isinstance(operand, STRUCTURE) for operand in node.operands):
@@ -82,6 +88,22 @@ def classify(
     if n and is_array(node.operands[1]):
         return _gemv(node, 1, n, summed, extents, cut)
     return LOOP
+
+
+def is_copy(node: Node) -> bool:
+    """Whether a node is its one operand with its axes in another order."""
+    axes = [*range(node.rank)]
+    return (
+        isinstance(node, Einsum)
+        and len(node.sizes) == node.rank
+        and [*map(sorted, node.labels)] == [axes]
+    )
+
+
+def runs_of(node: Einsum, cut: Collection[int]) -> list[Labels]:
+    """The axes of a copy in stretches that stay together."""
+    axes = range(node.rank)
+    return collapse([axes, node.labels[0]], [0] * node.rank, cut)
 
 
 def _runs(group: list[int], x: Labels, y: Labels, cut: frozenset[int]) -> list[Labels]:

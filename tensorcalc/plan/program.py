@@ -137,7 +137,8 @@ class Nest:
 class Blas:
     """A step that calls BLAS, once for every point of `loops` (index name, extent name).
 
-    `shape` holds the extents of (M, N, K) as products, as far as the routine has them.
+    `shape` holds the extents of (M, N, K) as products, as far as the routine has them. The class
+    COPY calls `kernels/copy.py`; its shape and views have all axes.
     """
 
     kind: str

@@ -29,11 +29,11 @@ from tensorcalc.ir import (
     Size,
     Variable,
 )
-from tensorcalc.plan.classify import LOOP, Class, classify
+from tensorcalc.plan.classify import LOOP, Class, classify, is_copy
 from tensorcalc.plan.contract import is_view
 from tensorcalc.plan.indices import STRUCTURE, is_merged, is_reduction, loops, reduced_labels
 from tensorcalc.plan.slices import Item, Pass, slice_tasks, tasks_of
-from tensorcalc.plan.tasks import Place, Slice, Task, is_call, placed, task_of
+from tensorcalc.plan.tasks import Memory, Place, Slice, Task, is_call, placed, task_of
 from tensorcalc.traverse import postorder
 
 COSTLY = 8  # operations: what costs less is computed again rather than stored
@@ -251,6 +251,9 @@ def _stored(
         if cost[node] >= COSTLY and users.get(node, 0) > 1 and not is_view(node):
             stored.add(node)
         stored.update(operand for operand in _spread(node) if cost[operand] >= COSTLY)
+    for node in stored:
+        if is_copy(node):
+            chosen[node] = classify(node, sizes, Memory(stored).__contains__)  # type: ignore[arg-type]
     return stored
 
 

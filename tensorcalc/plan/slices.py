@@ -246,16 +246,19 @@ class _Arranger:
         return FAR_COST if total <= FAR * self.budget else 1.0
 
     def waste(self, task: Task) -> float:
-        """What short blocks cost a product of matrices, as bytes."""
+        """What short blocks cost a product of matrices, as bytes; and more calls, where a cut splits
+        a stretch of memory."""
         if "GEMM" not in task.chosen.kind and task.chosen.kind != "SYRK":
             return 0.0
         work = prod(self.extent(task, k) for k in range(len(task.space)))
-        lost = 0.0
+        lost, calls = 0.0, 1
         for group in (task.chosen.m, task.chosen.n, task.chosen.k):
             whole = prod(task.space[k].value(self.sizes) for k in group)
             block = prod(self.extent(task, k) for k in group)
             lost += SHORT / max(1, block) - SHORT / max(1, whole)
-        return work * lost
+            before = max([place for place, k in enumerate(group) if k in task.cut], default=0)
+            calls *= prod(self.extent(task, k) for k in group[:before])
+        return work * lost + STEP_BYTES * (calls - 1)
 
     # ── the search ───────────────────────────────────────────────────────────────────────────
 
