@@ -15,7 +15,8 @@ def address(context: Any, builder: Any, given: Any, value: Any) -> Any:
     if isinstance(given, types.CPointer):
         return value
     if isinstance(given, types.BaseTuple):
-        items = zip(cgutils.unpack_tuple(builder, value), given, strict=True)
+        kinds: Any = given
+        items = zip(cgutils.unpack_tuple(builder, value), kinds, strict=True)
         numbers = [context.cast(builder, item, kind, types.intp) for item, kind in items]
         place = cgutils.alloca_once_value(builder, cgutils.pack_array(builder, numbers))
         return builder.bitcast(place, numbers[0].type.as_pointer())

@@ -83,12 +83,24 @@ def python_kernel() -> Callable[..., Any]:
     def factor_solve(lu: Any, pivots: Any, kind: int, turned: int, b: Any, out: Any) -> None:
         out[:] = MATRIX["inv"](lu.T if turned else lu) @ b
 
+    def permute(
+        rank: int, extents: Any, a: Any, oa: int, source: Any, b: Any, ob: int, target: Any
+    ) -> None:
+        sides = [
+            np.lib.stride_tricks.as_strided(
+                x.reshape(-1)[start:], extents, [8 * stride for stride in strides]
+            )
+            for x, start, strides in ((a, oa, source), (b, ob, target))
+        ]
+        sides[1][...] = sides[0]
+
     names: dict[str, Any] = {
-        "factorize": factorize, "factor_solve": factor_solve, "int32": np.int32,
+        "permute": permute, "factorize": factorize, "factor_solve": factor_solve, "int32": np.int32,
         "factor_inverse": lambda lu, pivots, kind, out: fill("inv")(lu, out),
         "factor_det": lambda lu, pivots, kind: MATRIX["det"](lu),
         "factor_logdet": lambda lu, pivots, kind: MATRIX["logdet"](lu),
-        "number": np.float64, "double": np.float64, "empty": np.empty, "zeros": np.zeros, "reshaped": np.reshape,
+        "number": np.float64, "double": np.float64, "empty": np.empty, "zeros": np.zeros,
+        "reshaped": np.reshape,
         "accumulate": lambda total, x: total + x, "gemm": gemm, "gemmt": gemmt,
         "gemv": gemv, "syrk": syrk,
         "inv": fill("inv"), "det": MATRIX["det"], "logdet": MATRIX["logdet"],

@@ -1,4 +1,4 @@
-"""Transposing copies: offsets, strides, sizes around the tile, precisions."""
+"""Copies with axes in another order: strides, offsets, sizes around the table, precisions."""
 
 from __future__ import annotations
 
@@ -12,20 +12,37 @@ from tensorcalc.kernels import copy
 
 
 @njit
-def _run(m, n, a, row, column, b):  # type: ignore[no-untyped-def]
-    copy.transpose(m, n, a, 3, row, column, b, 2, m, 1)
+def _run(extents, a, source, b, target):  # type: ignore[no-untyped-def]
+    copy.permute(len(extents), extents, a, 3, source, b, 2, target)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (0, 4), (4, 0), (64, 65), (130, 70)])
-def test_transpose(shape: tuple[int, int], dtype: Any) -> None:
-    """Rows apart, columns apart, and nothing else is written."""
-    m, n = shape
-    a = np.random.default_rng(0).normal(size=3 + 2 * m * n + 2 * n).astype(dtype)
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((1, 1), (1, 0)),
+        ((3, 5), (1, 0)),
+        ((0, 4), (1, 0)),
+        ((4, 0), (0, 1)),
+        ((600, 3), (1, 0)),
+        ((3, 700), (1, 0)),
+        ((2, 3, 2, 3, 2, 3), (5, 3, 1, 0, 2, 4)),
+        ((2,) * 12, (11, 0, 10, 1, 9, 2, 8, 3, 7, 4, 6, 5)),
+        ((20, 30, 40), (2, 0, 1)),
+    ],
+)
+def test_permute(shape: tuple[int, ...], axes: tuple[int, ...], dtype: Any) -> None:
+    """Dense results and such with gaps; nothing else is written."""
+    a = np.random.default_rng(0).normal(size=3 + int(np.prod(shape))).astype(dtype)
     a.flags.writeable = False
-    for row, column in ((n, 1), (n + 2, 1), (2 * n, 2), (1, m)):
-        index = 3 + np.add.outer(np.arange(m) * row, np.arange(n) * column)
-        b = np.full(m * n + 4, 7, dtype)
-        _run(m, n, a, row, column, b)
-        np.testing.assert_array_equal(b[2 : 2 + m * n].reshape(n, m), a[index].T)
-        assert (b[:2] == 7).all() and (b[2 + m * n :] == 7).all()
+    view = a[3:].reshape(shape).transpose(axes)
+    source = tuple([stride // a.itemsize for stride in view.strides])
+    for gap in (0, 2):
+        wide = np.full((*view.shape[:-1], view.shape[-1] + gap), 7, dtype)
+        b = np.concatenate([np.full(2, 7, dtype), wide.reshape(-1), np.full(2, 7, dtype)])
+        target = tuple([stride // b.itemsize for stride in wide.strides])
+        _run(view.shape, a, source, b, target)
+        found = b[2:-2].reshape(wide.shape)
+        np.testing.assert_array_equal(found[..., : view.shape[-1]], view)
+        assert (found[..., view.shape[-1] :] == 7).all()
+        assert (b[:2] == 7).all() and (b[-2:] == 7).all()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tensorcalc as tc
 from tensorcalc import canonical as c
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.emit import driver
@@ -18,7 +19,7 @@ from tensorcalc.functions import FUNCTIONS
 from tensorcalc.interpret import evaluate
 from tensorcalc.ir import Basis, Delta, Node, Variable
 from tensorcalc.plan import classify, plan, ranges, slices, tasks
-from tensorcalc.plan.program import Nest, Pass, Program, flat
+from tensorcalc.plan.program import Loop, Nest, Pass, Program, flat, statements
 from tensorcalc.plan.turn import turn
 from tensorcalc.traverse import variables
 
@@ -338,3 +339,38 @@ def test_deep_and_wide(run_source: Callable[..., list[Any]]) -> None:
     compare({"o": total}, {"m": 2, "n": 3, "p": 2}, run_source, 1)
     big = c.einsum(16, [pair] * 16, [(wide, tuple(range(9))), (wide, tuple(range(7, 16)))])
     compare({"o": big}, {"m": 2, "n": 3, "p": 2}, run_source, 1)
+
+
+LOOPS: list[tuple[str, tuple[int, ...], str, tuple[int, ...], int]] = [
+    ("all axes in order are one loop", (3, 4, 5), "exp(T[i,j,k]) -> [i,j,k]", (), 1),
+    ("neighbours that stay so", (3, 4, 5), "exp(T[i,j,k]) -> [k,i,j]", (), 2),
+    ("reversed", (3, 4, 5), "exp(T[i,j,k]) -> [k,j,i]", (), 3),
+    ("summed with kept ones", (300, 4, 5), "exp(T[i,j,k])*T[i,j,k] -> [i]", (), 2),
+    ("a broadcast", (300, 4, 5), "exp(T[i,j,k])*w[k] -> [i,j,k]", (5,), 2),
+    ("tiled", (2, 90, 100), "exp(T[i,j,k]) -> [i,k,j]", (), 4),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "weights", "count"),
+    [(text, shape, weights, count) for _, shape, text, weights, count in LOOPS],
+    ids=[case[0] for case in LOOPS],
+)
+def test_loops(
+    run_source: Callable[..., list[Any]],
+    text: str,
+    shape: tuple[int, ...],
+    weights: tuple[int, ...],
+    count: int,
+) -> None:
+    """Neighbouring axes are one loop; walks across each other are tiled; values are right."""
+    rng = np.random.default_rng(1)
+    values = {"T": rng.normal(size=shape), **({"w": rng.normal(size=weights)} if weights else {})}
+    expression = tc.parse(text)
+    node, dims = expression.node, expression.variables["T"].dims
+    sizes = {dim.names[0]: extent for dim, extent in zip(dims, shape, strict=True)}
+    program = plan({"o": node}, sizes)
+    nests = [step for step in flat(program.steps) if isinstance(step, Nest)]
+    assert [sum(isinstance(s, Loop) for s in statements(nest.body)) for nest in nests] == [count]
+    (found,) = run_source(program, values)
+    np.testing.assert_allclose(found, expression.evaluate(**values), rtol=1e-13)

@@ -42,7 +42,8 @@ INDENT = "    "
 LONG = 128  # times that an inner loop runs for the widest vectors to pay
 RANGE = ("c1000", "c1001")  # the bounds of the range that a pass is given
 WORDS = frozenset(
-    "number double int32 empty zeros reshaped full range abs kernel permute natural wide known factorize".split()
+    "number double int32 empty zeros reshaped full range abs kernel permute natural wide known "
+    "factorize".split()
 )
 
 
@@ -214,12 +215,26 @@ class _Writer:
         lines: list[str] = []
         for statement in body:
             if isinstance(statement, Loop):
-                lines.append(f"{INDENT * depth}for {statement.index} in range({statement.extent}):")
+                lines += [INDENT * depth + line for line in self.head(statement)]
                 inner = self.block(statement.body, depth + 1)
                 lines += inner or [INDENT * (depth + 1) + "pass"]
             else:
                 lines.append(INDENT * depth + self.statement(statement))
         return lines
+
+    def head(self, loop: Loop) -> list[str]:
+        """The first lines of a loop."""
+        low, high = loop.index, loop.extent
+        if loop.stop is None:
+            bounds = high if loop.start == "0" else f"{loop.start}, {high}"
+            return [f"for {low} in range({bounds}):"]
+        self.uses.add(("hints", "natural"))
+        end = f"{low} + {loop.block}"
+        return [
+            f"for {low} in range({loop.start}, {high}, {loop.block}):",
+            f"{INDENT}{low} = natural({low})",
+            f"{INDENT}{loop.stop} = {end} if {end} < {high} else {high}",
+        ]
 
     def statement(self, statement: Statement) -> str:
         """One line."""

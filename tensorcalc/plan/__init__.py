@@ -450,7 +450,9 @@ class _Planner:
             kept, extents = self.cuts.get(operand, {}), self.axes(operand)
             start = tuple(
                 [
-                    self.bounds_of(task.cut[label]).low if label in task.cut and axis not in kept else 0
+                    self.bounds_of(task.cut[label]).low
+                    if label in task.cut and axis not in kept
+                    else 0
                     for axis, label in enumerate(labels)
                 ]
             )

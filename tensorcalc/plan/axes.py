@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from math import prod
 
-from tensorcalc.ir import Einsum, Labels, Node, Variable
+from tensorcalc.ir import Einsum, Labels, Node
 from tensorcalc.plan.classify import Class, classify
 from tensorcalc.plan.indices import reduced_labels
 from tensorcalc.plan.nodes import with_operands

@@ -31,6 +31,8 @@ from tensorcalc.plan.schedule import Cluster, Schedule
 from tensorcalc.plan.tasks import Memory, Slice, Task, placed
 from tensorcalc.plan.values import Key, Values, arguments
 
+TILE = 32  # rows that a walk along columns touches before it comes back to them
+MIN_TILED = 1 << 13  # entries; fewer stay in the nearest cache
 MAX_DEPTH = 14  # nested loops; more are run as one
 
 
@@ -111,7 +113,7 @@ def nest(
     after: list[list[Statement]] = [[] for _ in range(depth + 1)]
     value: dict[int, str] = {}
 
-    def name(argument: int | tuple[int]) -> Index:
+    def name(argument: int | tuple[int]) -> str | int:
         if isinstance(argument, tuple):
             return value[argument[0]]
         if argument < 0:
@@ -138,6 +140,7 @@ def nest(
         value[k] = names.fresh()
         here.append(_statement(key, value[k], name, within, names))
     starts: dict[Node, float] = {}
+    sums = []  # the depths outside of which a number holds a sum
     for (task, point, _, result), place_of in zip(results, targets, strict=True):
         loops, total = task.loops, value[result]
         at = within(task.node, place_of)
@@ -159,6 +162,7 @@ def nest(
         if inner == depth:
             before[depth].append(Store(names.buffer(task.node), at, total, operation))
             continue
+        sums.append(inner)
         sum_name = names.fresh()
         before[inner].append(Compute(sum_name, "number", (loops.start,)))
         before[depth].append(Accumulate(sum_name, total, loops.operation))
@@ -171,7 +175,11 @@ def nest(
             (f"i{k}", names.count(dim, cluster.space[run[0]][1]))
             for k, (run, dim) in enumerate(zip(order, counts, strict=True))
         ]
-        body = _loops(before, after, around)
+        lengths = [prod(extents[k] for k in run) for run in order]
+        points = [within(task.node, at) for (task, *_), at in zip(results, targets, strict=True)]
+        points += [s.index for level in before for s in level if isinstance(s, Load)]
+        tiled = depth - 1 not in sums and _crosses(points, lengths)
+        body = _loops(before, after, around, tiled=tiled)
     times = prod(
         -(-dim.value(sizes) // min(cut.block, dim.value(sizes)))
         for dim, cut in cluster.space
@@ -206,7 +214,7 @@ def _used(entries: Sequence[Key], results: Sequence[int]) -> set[int]:
 def _statement(
     key: Key,
     target: str,
-    name: Callable[[int | tuple[int]], Index],
+    name: Callable[[int | tuple[int]], str | int],
     within: Callable[[Node, Sequence[int | tuple[int]]], tuple[Index, ...]],
     names: Names,
 ) -> Statement:
@@ -272,13 +280,35 @@ def _loops(
     before: Sequence[list[Statement]],
     after: Sequence[list[Statement]],
     loops: Sequence[tuple[str, str]],
+    *,
+    tiled: bool = False,
 ) -> list[Statement]:
-    """Nested loops with statements before and after each inner one."""
+    """Nested loops with statements before and after each inner one.
+
+    If `tiled`, the two inner loops are done for one stretch of the last after the other.
+    """
     body = [*before[-1], *after[-1]]
+    start, stop = f"i{len(loops)}", f"i{len(loops) + 1}"
     for k in range(len(loops) - 1, -1, -1):
-        loop = Loop(*loops[k], body=body)
+        index, extent = loops[k]
+        if tiled and k == len(loops) - 1:
+            loop = Loop(index, stop, body, start)
+        else:
+            loop = Loop(index, extent, body)
+        if tiled and k == len(loops) - 2:
+            loop = Loop(start, loops[-1][1], [loop], block=TILE, stop=stop)
         body = [*before[k], loop, *after[k]]
     return body
+
+
+def _crosses(points: Sequence[tuple[Index, ...]], lengths: Sequence[int]) -> bool:
+    """Whether memory is walked along both of the two inner loops, and both are long."""
+    if len(lengths) < 2 or min(lengths[-2:]) < 2 * TILE or prod(lengths[-2:]) < MIN_TILED:
+        return False
+    last = {
+        point[-1].index if isinstance(point[-1], Run) else point[-1] for point in points if point
+    }
+    return {f"i{len(lengths) - 2}", f"i{len(lengths) - 1}"} <= last
 
 
 def _merged(

@@ -22,7 +22,6 @@ class ProgramTooLongError(LimitError):
     """More statements than are sensible to compile; the interpreter serves instead."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """One index for several axes that follow each other, which it numbers."""
@@ -99,11 +98,18 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """``for index in range(extent): body``."""
+    """``for index in range(start, extent): body``.
+
+    With `stop` the index steps by `block`, and `stop` is where the stretch from it ends: loops in
+    the body run over that.
+    """
 
     index: str
     extent: str
     body: list[Statement] = field(default_factory=list)
+    start: str = "0"
+    block: int = 1
+    stop: str | None = None
 
 
 Statement = Load | Compute | Accumulate | Store | Loop

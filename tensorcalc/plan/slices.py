@@ -246,8 +246,7 @@ class _Arranger:
         return FAR_COST if total <= FAR * self.budget else 1.0
 
     def waste(self, task: Task) -> float:
-        """What short blocks cost a product of matrices, as bytes; and more calls, where a cut splits
-        a stretch of memory."""
+        """What short blocks cost a product of matrices, and more calls of it, as bytes."""
         if "GEMM" not in task.chosen.kind and task.chosen.kind != "SYRK":
             return 0.0
         work = prod(self.extent(task, k) for k in range(len(task.space)))
