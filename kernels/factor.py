@@ -30,11 +30,22 @@ def factorize(a, lu, pivots):
     """Factorize a (n, n), which stays as it is, into lu and pivots; the kind of the factors.
 
     Cholesky if `a` is exactly symmetric and positive definite; else LU, which keeps a zero on its
-    diagonal if `a` is exactly singular.
+    diagonal if `a` is exactly singular. A triangular matrix is its own LU, but for the scale of the
+    rows of an upper one.
     """
     compact()
     n = a.shape[0]
-    definite = n > 0
+    lower = upper = n > 0
+    for i in range(n):
+        j = i + 1
+        while lower and j < n:
+            lower = a[i, j] == 0.0
+            j += 1
+        j = 0
+        while upper and j < i:
+            upper = a[i, j] == 0.0
+            j += 1
+    definite = n > 0 and not lower and not upper
     for i in range(n):
         definite &= a[i, i] > 0.0
     if definite:
@@ -56,7 +67,12 @@ def factorize(a, lu, pivots):
         for i in range(n):
             for j in range(n):
                 lu[i, j] = math.nan
-    elif n > 0:
+    elif upper and not lower:
+        for i in range(n):
+            scale = a[i, i]
+            for j in range(i + 1, n if scale != 0.0 else i):
+                lu[i, j] = a[i, j] / scale
+    elif n > 0 and not lower:
         getrf((n, n, lu, 0, n, pivots, 0))
     return 0
 

@@ -13,6 +13,7 @@ from tensorcalc.kernels import factor
 DTYPES = (np.float64, np.float32)
 SIZES = (0, 1, 2, 5, 16, 40, 90)
 COLUMNS = (0, 1, 3, 70)
+SHAPES = [*"general definite indefinite lower upper diagonal".split(), "first pivot 0"]
 
 
 @njit
@@ -38,12 +39,15 @@ def _matrix(shape: str, n: int, dtype: Any) -> Any:
             a = a + a.T + 3 * np.diag(1 + np.arange(n) % 2)
         case "first pivot 0":
             a[:1, :1] = 0
-    return a.astype(dtype)
+        case "lower" | "upper" | "diagonal":
+            a = np.tril(a) / n**0.5 + np.diag(1.5 - np.arange(n) % 3)
+            a = {"lower": a, "upper": a.T, "diagonal": np.diag(np.diag(a))}[shape]
+    return np.ascontiguousarray(a, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("shape", ["general", "definite", "indefinite", "first pivot 0"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_results(shape: str, n: int, dtype: Any) -> None:
     """Inverse and solutions have small residuals; the determinant is NumPy's; a is kept."""
     a = _matrix(shape, n, dtype)
@@ -54,7 +58,10 @@ def test_results(shape: str, n: int, dtype: Any) -> None:
     scale = float(np.finfo(dtype).eps * np.linalg.norm(exact) * 20)
     inverse = np.linalg.inv(exact)
     size = float(np.linalg.norm(inverse))
-    definite = n > 0 and np.array_equal(a, a.T) and bool((np.linalg.eigvalsh(exact) > 0).all())
+    triangular = np.array_equal(a, np.tril(a)) or np.array_equal(a, np.triu(a))
+    definite = (
+        not triangular and np.array_equal(a, a.T) and bool((np.linalg.eigvalsh(exact) > 0).all())
+    )
     for m in COLUMNS:
         b = np.random.default_rng(m).normal(size=(n, m)).astype(dtype)
         kind, det, logdet, found, straight, transposed = _run(a, b)
