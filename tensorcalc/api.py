@@ -18,6 +18,7 @@ from tensorcalc.errors import (
     quote,
 )
 from tensorcalc.expression import Expr, join, known_variable
+from tensorcalc.hessian import Hessian
 from tensorcalc.ir import Node, Variable
 from tensorcalc.limits import current as limits
 from tensorcalc.parse import parse as parse_program
@@ -31,6 +32,7 @@ from tensorcalc.syntax import Syntax
 
 if TYPE_CHECKING:
     from tensorcalc.kernel import Kernel
+    from tensorcalc.operators.operator import Operator
 
 Formula = Expr | str
 NameList = list[str] | tuple[str, ...]
@@ -241,9 +243,32 @@ def jacobian(formula: Formula, name: str) -> Expr:
     return diff(formula, name)
 
 
-def hessian(formula: Formula, name: str, other: str | None = None) -> Expr:
-    """The second derivative of a scalar by one variable, or by two."""
-    return diff(_scalar(formula), name, other or name)
+@overload
+def hessian(formula: Formula, name: str, other: str | None = None, /) -> Hessian: ...
+@overload
+def hessian(
+    formula: Formula, name: str, other: str | None = None, /, **data: Any
+) -> Hessian | Operator: ...
+def hessian(
+    formula: Formula, name: str, other: str | None = None, /, **data: Any
+) -> Hessian | Operator:
+    """The second derivative of a scalar by one variable, or by two.
+
+    It is an expression; called with arrays by name it gives a linear operator that keeps its
+    structure (diagonal, blocks, Kronecker products, low rank), with ``.dense()``, ``@``,
+    ``.solve(b)``, ``.diagonal()``, ``.trace()`` and ``.logdet()``. With `data` that operator is
+    returned at once.
+
+    >>> import numpy as np
+    >>> H = hessian("sum(exp(x)) + a'*x", "x")
+    >>> print(H)
+    diag(exp(x))
+    >>> H(x=np.zeros(3))
+    <Operator (3,) x (3,): diagonal (3)>
+    """
+    second = diff(_scalar(formula), name, other or name)
+    made = Hessian.of(second.node, second.variables, second.groups, source=second.source)
+    return made(**data) if data else made
 
 
 def _directions(

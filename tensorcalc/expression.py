@@ -11,7 +11,7 @@ import difflib
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tensorcalc import canonical
 from tensorcalc.array_constants import constant
@@ -65,20 +65,21 @@ class Expr:
         if not is_open:
             self._elaborated  # noqa: B018  (raise now what is wrong)
 
-    @staticmethod
+    @classmethod
     def of(
+        cls,
         node: Node,
         variables: Mapping[str, Variable],
         groups: tuple[int, ...],
         *,
         row: bool = False,
         source: Source = NO_SOURCE,
-    ) -> Expr:
+    ) -> Self:
         """The expression of a node that is already made, in `variables`.
 
         `source` is that of the expression it was made from.
         """
-        made = Expr(_leaf(Value(node, row=row)), groups, variables, is_open=True)
+        made = cls(_leaf(Value(node, row=row)), groups, variables, is_open=True)
         made._is_open = False
         made.__dict__["_elaborated"] = Elaborated(node, row, (), dict(variables), (), source)
         return made

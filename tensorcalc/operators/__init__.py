@@ -1,0 +1,1 @@
+"""Derivatives as linear operators that keep their structure: `terms.py`, `operator.py`."""
