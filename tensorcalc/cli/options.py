@@ -169,18 +169,10 @@ def outputs_of(expression: Expr, names: Sequence[str]) -> dict[str, Expr]:
 
 def internal_sizes(expression: Expr, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes by the names of the IR, from the names that are shown."""
-    from tensorcalc.dims import display_names
-    from tensorcalc.errors import UnknownNameError
+    from tensorcalc.binding import named_sizes
 
-    dims = [dim for variable in expression.variables.values() for dim in variable.dims]
-    shown = display_names(dims, expression.variables)
-    names = {shown.get(name, name): name for dim in dims for name in dim.names}
     asked = {spelled(name): size for name, size in sizes.items()}
-    for name in asked:
-        if name not in names:
-            known = ", ".join(names) or "none"
-            raise UnknownNameError(f"no size is called {name}", None, f"the sizes are: {known}")
-    return {names[name]: size for name, size in asked.items()}
+    return named_sizes(expression.variables, asked)
 
 
 # ── results ──────────────────────────────────────────────────────────────────────────────────
