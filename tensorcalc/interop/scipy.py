@@ -68,7 +68,19 @@ def objective(
 
 
 class Objective:
-    """What `objective` makes. Its functions take the flat vector `x`, of shape ``(size,)``."""
+    """What `objective` makes. Its functions take the flat vector `x`, of shape ``(size,)``.
+
+    Attributes
+    ----------
+    expression
+        The formula.
+    wrt
+        The variables in the vector, by name in order.
+    starts
+        The starts that were given with the data, by name.
+    sizes
+        The numbers of sizes as far as they are known, by their names in the IR.
+    """
 
     def __init__(
         self,
@@ -80,43 +92,43 @@ class Objective:
         self.expression = api.parse(formula) if isinstance(formula, str) else formula
         variables = self.expression.variables
         names = [wrt] if isinstance(wrt, str) else list(wrt)
-        self._wrt = {v.name: v for v in (known_variable(name, variables) for name in names)}
-        if not names or len(self._wrt) < len(names):
+        self.wrt = {v.name: v for v in (known_variable(name, variables) for name in names)}
+        if not names or len(self.wrt) < len(names):
             raise UnknownNameError(
                 "wrt names a variable twice" if names else "wrt names no variable",
                 hint=f"the variables are {', '.join(variables) or 'none'}",
             )
         needed = variables_of(self.expression.node)
-        check_names(variables, data, [name for name in needed if name not in self._wrt])
+        check_names(variables, data, [name for name in needed if name not in self.wrt])
         arrays = {
             name: as_array(name, value, MIN_TURNED, is_complex=variables[name].is_complex)
             for name, value in data.items()
         }
-        self._starts = {name: array for name, array in arrays.items() if name in self._wrt}
+        self.starts = {name: array for name, array in arrays.items() if name in self.wrt}
         # once and for all in the type of the vector, not at every call
         self._data = {
             name: array if array.dtype.kind == "c" else array.astype(np.float64, copy=False)
             for name, array in arrays.items()
-            if name not in self._wrt
+            if name not in self.wrt
         }
-        self._sizes = named_sizes(variables, sizes)
-        self._names = Names.of(self._wrt, variables)
+        self._asked = named_sizes(variables, sizes)
+        self._names = Names.of(self.wrt, variables)
         self._packing: Packing | None = None
         self._kernels: dict[str, Kernel] = {}
-        self._fix(self._starts)
+        self._fix(self.starts)
 
     # ── the vector ───────────────────────────────────────────────────────────────────────────
 
     def _fix(self, values: Mapping[str, Array]) -> None:
         """Settle the shapes of the variables, if `values`, data and sizes tell them all."""
-        told = {n: v for n, v in values.items() if v.ndim or not self._wrt[n].rank}
+        told = {n: v for n, v in values.items() if v.ndim or not self.wrt[n].rank}
         found = bind_sizes(self.expression.variables, {**self._data, **told})
-        for name, size in self._sizes.items():
+        for name, size in self._asked.items():
             if found.setdefault(name, size) != size:
                 raise ShapeError(f"a size is {found[name]} in the values, but {size} in `sizes`")
-        self._found = found
-        if all(name in found for v in self._wrt.values() for dim in v.dims for name in dim.names):
-            self._packing = Packing(self._wrt.values(), found)
+        self.sizes = found
+        if all(name in found for v in self.wrt.values() for dim in v.dims for name in dim.names):
+            self._packing = Packing(self.wrt.values(), found)
 
     @property
     def packing(self) -> Packing:
@@ -129,7 +141,7 @@ class Objective:
         """
         if self._packing is None:
             raise ShapeError(
-                f"the shapes of {', '.join(self._wrt)} cannot be told from the data",
+                f"the shapes of {', '.join(self.wrt)} cannot be told from the data",
                 hint="call `pack` with start values, or give `objective` starts or `sizes`",
             )
         return self._packing
@@ -142,7 +154,7 @@ class Objective:
     @property
     def x0(self) -> Array:
         """The vector of the starts that were given with the data."""
-        return self.pack(**self._starts)
+        return self.pack(**self.starts)
 
     @property
     def bounds(self) -> Bounds | None:
@@ -152,7 +164,7 @@ class Objective:
         low = {"positive": np.finfo(float).tiny, "nonnegative": 0.0}
         lowest = {
             name: max([low[p] for p in v.properties & low.keys()], default=-np.inf)
-            for name, v in self._wrt.items()
+            for name, v in self.wrt.items()
         }
         if not any(np.isfinite(bound) for bound in lowest.values()):
             return None
@@ -163,7 +175,7 @@ class Objective:
 
         If shapes are not known yet, those of the values are taken from now on.
         """
-        check_names(self._wrt, values, self._wrt)
+        check_names(self.wrt, values, self.wrt)
         arrays = {name: as_array(name, value) for name, value in values.items()}
         if self._packing is None:
             self._fix(arrays)
@@ -261,7 +273,7 @@ class Objective:
     def _shape(self) -> tuple[int, ...]:
         """The shape of the formula."""
         self.packing  # noqa: B018  (refuse sizes that are not known yet)
-        return tuple(dim.value(self._found) for dim in self.expression.node.dims)
+        return tuple(dim.value(self.sizes) for dim in self.expression.node.dims)
 
     def _directions(self, p: Any) -> dict[str, Array]:
         """A vector as values of the variables that stand for directions."""
@@ -294,7 +306,7 @@ class Objective:
         return list(kernel(**self._data, **point, **(more or {})).values())
 
     def __repr__(self) -> str:
-        return f"<Objective of {', '.join(self._wrt)}: {self.expression}>"
+        return f"<Objective of {', '.join(self.wrt)}: {self.expression}>"
 
 
 @dataclass(frozen=True)
