@@ -87,8 +87,8 @@ def fit(
         where a variable is declared positive.
 
     >>> from tensorcalc.interop.scipy import objective
-    >>> found = fit(objective("(x - 3)^2 + 1", "x", x=0.0), method="BFGS")
-    >>> found.converged, round(float(found.variables["x"]), 6)
+    >>> found = fit(objective("(a - 3)^2 + 1", "a", a=0.0), method="BFGS")
+    >>> found.converged, round(float(found.variables["a"]), 6)
     (True, 3.0)
     """
     from scipy.optimize import minimize
