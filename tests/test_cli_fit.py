@@ -266,9 +266,23 @@ def test_callback() -> None:
         if progress.iterations == 3:
             raise StopIteration
 
-    early = fit(obj, method="BFGS", callback=stop)
-    assert (early.converged, early.progress.iterations) == (False, 3)
-    assert early.message == "the callback ended it"
+    for method in METHODS:
+        early = fit(obj, method=method, callback=stop)
+        assert (early.converged, early.progress.iterations) == (False, 3)
+        assert early.message == "the callback ended it"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_fit_stays_in_the_domain(method: str) -> None:
+    """Steps out of the positive definite matrices, or to logarithms of negatives, are taken back."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 3)) @ (np.eye(3) + 0.5)
+    normal = "S : spd(p); X : matrix(n, p); n*logdet(S) + tr(X*inv(S)*X')"
+    found = fit(objective(normal, "S", X=X, S=np.diag(X.var(0) / 10)), method=method)
+    assert found.converged, found.message
+    np.testing.assert_allclose(found.variables["S"], X.T @ X / 50, rtol=1e-4, atol=1e-4)
+    entropy = objective("x : vector(n); sum(x.*log(x))", "x", x=np.array([3.0, 0.01]))
+    np.testing.assert_allclose(fit(entropy, method=method).variables["x"], np.exp(-1), rtol=1e-4)
 
 
 def test_fit_errors() -> None:

@@ -256,6 +256,14 @@ def _once(gradient: Array, free: Array, kind: str) -> Array:
     return gradient[free & (lower if kind in ("symmetric", "spd", "skew") else True)]
 
 
+def test_outside_of_the_definite_matrices() -> None:
+    """What is declared spd and is not has an infinite value, whatever the determinant's sign."""
+    obj = objective("S : spd(n); logdet(S)", "S", sizes={"n": 2})
+    for matrix, value in ((np.eye(2), 0.0), (-np.eye(2), np.inf), (np.diag([1, -1]), np.inf)):
+        x = obj.pack(S=matrix)
+        assert obj.fun(x) == obj.fun_and_grad(x)[0] == value
+
+
 def test_results_are_the_callers() -> None:
     """A gradient that is data, or a value that is the vector, is a copy of it."""
     p = np.ones(3)

@@ -27,7 +27,7 @@ METHODS: dict[str, tuple[str, dict[str, float]]] = {
     "trust-krylov": ("hessp", {"gtol": 0}),
     "trust-exact": ("hess", {"gtol": 0}),
 }
-STOPPED = 99  # SciPy's status after StopIteration
+STEEP = 10.0  # the slope outside of the domain, by that of the best point
 WITH_BOUNDS = ("L-BFGS-B",)
 
 
@@ -104,7 +104,6 @@ def fit(
     start = objective.x0 if x0 is None else x0
     watch = Watch(objective, bounds, tolerance, callback)
     second, own = METHODS[method]
-    message = "the callback ended it"
     try:
         watch.begin(start)
         found = minimize(
@@ -117,13 +116,14 @@ def fit(
             options={**own, "maxiter": max_iterations},
             **({second: getattr(objective, second)} if second else {}),
         )
-        if found.status != STOPPED:
-            message = f"{method} found no way on ({str(found.message).strip(' :')})"
+        message = f"{method} found no way on ({str(found.message).strip(' :')})"
     except StopIteration:  # before the first iteration
-        pass
+        message = ""
     progress = watch.progress
     if watch.converged:
         message = "the gradient is small"
+    elif watch.stopped:
+        message = "the callback ended it"
     elif progress.iterations >= max_iterations:
         message = f"after {max_iterations} iterations the gradient is not small"
     return Fit(objective.unpack(progress.x), progress, watch.converged, message)
@@ -142,6 +142,7 @@ class Watch:
         self.objective, self.bounds, self.tolerance = objective, bounds, tolerance
         self.callback = callback
         self.iterations = self.evaluations = 0
+        self.stopped = False
         self.value = np.inf
         self.began = time.perf_counter()
 
@@ -158,11 +159,21 @@ class Watch:
         self.evaluations += 1
         if value == -np.inf and self.evaluations > 1:
             raise DomainError("the value falls to -inf: there is no least value")
-        if np.isnan(value):
-            value = np.inf  # which no step is taken to
-        if value < self.value and np.isfinite(gradient).all():
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return self._outside(x) if self.evaluations > 1 else (value, gradient)
+        if value < self.value:
             self.value, self.gradient, self.x = value, gradient.copy(), np.array(x, dtype=float)
         return value, gradient
+
+    def _outside(self, x: Array) -> tuple[float, Array]:
+        """Where the formula has no finite value: a steep slope up from the best point.
+
+        Line searches interpolate, and an infinite value would mislead them.
+        """
+        step = x - self.x
+        distance = float(np.linalg.norm(step))
+        steepness = STEEP * (1 + float(np.linalg.norm(self.gradient)))
+        return self.value + steepness * distance, steepness * step / distance
 
     def after_iteration(self, x: Array) -> None:
         """What SciPy calls; by this name of the argument it hands over the point."""
@@ -170,9 +181,12 @@ class Watch:
         self._report()
 
     def _report(self) -> None:
-        if self.callback is not None:
-            self.callback(self.progress)
-        if self.converged:
+        try:
+            if self.callback is not None:
+                self.callback(self.progress)
+        except StopIteration:
+            self.stopped = True
+        if self.stopped or self.converged:
             raise StopIteration
 
     @property

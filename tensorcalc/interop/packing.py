@@ -140,6 +140,15 @@ class Packing:
         return matrix
 
 
+def is_positive_definite(matrix: Array) -> bool:
+    """Whether a symmetric matrix has a Cholesky factor."""
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
 def pairs(items: Iterable[T]) -> list[tuple[T, T]]:
     """The blocks on and above the diagonal, by rows.
 

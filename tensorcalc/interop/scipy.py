@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from tensorcalc import api
 from tensorcalc.binding import Array, as_array, bind_sizes, check_names, named_sizes
 from tensorcalc.errors import ShapeError, UnknownNameError
 from tensorcalc.expression import Expr, known_variable
-from tensorcalc.interop.packing import Packing, pairs
+from tensorcalc.interop.packing import Packing, is_positive_definite, pairs
 from tensorcalc.kernel import MIN_TURNED, Kernel
 from tensorcalc.traverse import variables as variables_of
 
@@ -195,17 +195,30 @@ class Objective:
     # ── scalars ──────────────────────────────────────────────────────────────────────────────
 
     def fun(self, x: Any) -> float:
-        """The value of a scalar formula."""
-        return float(self._call("value", x)[0])
+        """The value of a scalar formula; inf where a variable is not `spd` as it is declared."""
+        return float(self._call("value", x)[0]) if self._is_definite(x) else inf
 
     def grad(self, x: Any) -> Array:
         """The gradient of a scalar formula, of shape ``(size,)``."""
         return self.packing.gradient(self._call("gradient", x))
 
     def fun_and_grad(self, x: Any) -> tuple[float, Array]:
-        """Value and gradient by one kernel: for ``minimize(..., jac=True)``."""
+        """`fun` and `grad` by one kernel: for ``minimize(..., jac=True)``."""
         value, *gradients = self._call("value and gradient", x)
-        return float(value), self.packing.gradient(gradients)
+        value = float(value) if self._is_definite(x) else inf
+        return value, self.packing.gradient(gradients)
+
+    def _is_definite(self, x: Any) -> bool:
+        """Whether the variables that are declared spd are.
+
+        The formula itself may have a value where they are not: two negative eigenvalues give a
+        positive determinant.
+        """
+        return all(
+            is_positive_definite(self.packing.parts[name].unpack(self._flat(x)))
+            for name, variable in self.wrt.items()
+            if "spd" in variable.properties
+        )
 
     # ── tensors ──────────────────────────────────────────────────────────────────────────────
 
