@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -339,6 +341,15 @@ def test_errors(wrong: Any, error: type[Exception], word: str) -> None:
     """Every mistake is one clean error."""
     with pytest.raises(error, match=word):
         wrong()
+
+
+def test_what_the_page_names_is_there() -> None:
+    """docs/optimisation.md speaks of attributes that there are, and of all functions."""
+    text = (Path(__file__).parent.parent / "docs" / "optimisation.md").read_text()
+    named = set(re.findall(r"obj\.(\w+)", text))
+    there = {name for name in dir(Objective) if not name.startswith("_")}
+    assert named <= there
+    assert there - named == {"packing", "size"}
 
 
 def test_packing_of_nothing_free() -> None:
