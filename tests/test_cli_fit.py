@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 RIDGE = "(X*w - y)'*(X*w - y) + c*w'*w"
 FACTORS = "U : matrix(m, k); V : matrix(n, k); T : matrix(m, n); normF(T - U*V')^2"
 LOGISTIC = [
-    "examples/logistic_matrix.tc", "--wrt", "w", "--data", "c=1",
+    "examples/logistic_matrix.tc", "--wrt", "w", "--data", "c=1", "--start", "w=0",
     "--data", "X=examples/breast_cancer.csv:1-5", "--data", "y=examples/breast_cancer.csv:label",
 ]  # fmt: skip
 
@@ -65,7 +65,7 @@ def test_the_methods_are_those_of_the_table() -> None:
 
 
 def test_report(data: tuple[Path, Array]) -> None:
-    """Iterations, value, gradient and time, then the variables; nothing on stderr but starts."""
+    """Iterations, value, gradient and time, then the variables; nothing on stderr."""
     path, expected = data
     result = run(RIDGE, "--data", path, "--wrt", "w", "--start", "w=0")
     lines = result.stdout.splitlines()
@@ -116,6 +116,16 @@ def test_several_variables(tmp_path: Path) -> None:
     assert first == second
     other = json.loads(run(*arguments, "--seed", "1", "--json").stdout)["variables"]
     assert first != other
+    assert "start: U, V at random, seed 0" in run(*arguments).stderr
+
+
+def test_a_number_fills_the_free_entries() -> None:
+    """A start that is a number, of a structured matrix."""
+    text = "L : lower(n); A : matrix(n, n); normF(L - A)^2"
+    result = run(text, "A=[1,2;3,4]", "--start", "L=1", "--wrt", "L", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["variables"]["L"]
+    np.testing.assert_allclose(found, [[1, 0], [3, 4]], atol=1e-5)
 
 
 def test_a_variable_called_file(tmp_path: Path) -> None:

@@ -81,7 +81,12 @@ def _output(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     help="How large an entry of the gradient may be in the end, relative to a value over 1.",
 )
 @click.option(
-    "--max-iterations", type=click.IntRange(1), default=1000, show_default=True, metavar="N"
+    "--max-iterations",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="After how many iterations to give up.",
 )
 @click.option("--maximize", is_flag=True, help="Look for the largest value.")
 @click.option(
@@ -205,7 +210,10 @@ def _objective(
         if name not in names:
             raise UnknownNameError(f"{name} has a start, but is not in --wrt")
     shown = {spelled(name): size for name, size in sizes.items()}
-    values = fill(values | starts, variables, named_sizes(variables, shown))
+    values |= starts
+    filled = fill(values, variables, named_sizes(variables, shown))
+    # of a start that is a number the objective fills the free entries only
+    values = {name: (values if name in names else filled)[name] for name in values}
     objective = Objective(expression, list(names), shown, values)
     try:
         objective.packing  # noqa: B018  (are the sizes known?)
@@ -227,6 +235,8 @@ def _start(objective: Objective, seed: int) -> Array:
         for name, variable in objective.wrt.items()
         if name not in objective.starts
     }
+    if drawn:
+        click.echo(f"start: {', '.join(drawn)} at random, seed {seed}", err=True)
     return objective.pack(**{**objective.starts, **drawn})
 
 

@@ -113,6 +113,7 @@ class Objective:
         }
         self._asked = named_sizes(variables, sizes)
         self._names = Names.of(self.wrt, variables)
+        self._definite = [name for name, v in self.wrt.items() if "spd" in v.properties]
         self._packing: Packing | None = None
         self._kernels: dict[str, Kernel] = {}
         self._fix(self.starts)
@@ -214,10 +215,9 @@ class Objective:
         The formula itself may have a value where they are not: two negative eigenvalues give a
         positive determinant.
         """
-        return all(
+        return not self._definite or all(
             is_positive_definite(self.packing.parts[name].unpack(self._flat(x)))
-            for name, variable in self.wrt.items()
-            if "spd" in variable.properties
+            for name in self._definite
         )
 
     # ── tensors ──────────────────────────────────────────────────────────────────────────────
