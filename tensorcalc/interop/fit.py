@@ -22,7 +22,7 @@ METHODS: dict[str, tuple[str, dict[str, float]]] = {
     "L-BFGS-B": ("", {"ftol": 0, "gtol": 0, "maxfun": 2**31 - 1}),
     "BFGS": ("", {"gtol": 0}),
     "CG": ("", {"gtol": 0}),
-    "Newton-CG": ("hessp", {"xtol": 0}),
+    "Newton-CG": ("hessp", {"xtol": 1e-300}),  # at 0 SciPy 1.12 does not begin
     "trust-ncg": ("hessp", {"gtol": 0}),
     "trust-krylov": ("hessp", {"gtol": 0}),
     "trust-exact": ("hess", {"gtol": 0}),
