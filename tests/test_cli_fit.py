@@ -152,9 +152,10 @@ def test_not_converged(data: tuple[Path, Array], tmp_path: Path) -> None:
 def test_declared_bounds() -> None:
     """What is declared nonnegative stays so; at the bound the gradient points outward."""
     text = "x : vector(n) nonnegative; (x - p)'*(x - p)"
-    result = run(text, "p=[1,-1]", "--wrt", "x", "--json")
-    assert result.exit_code == 0, result.output
-    np.testing.assert_allclose(json.loads(result.stdout)["variables"]["x"], [1, 0], atol=1e-6)
+    for start in ((), ("--start", "x=[2,-1]")):
+        result = run(text, "p=[1,-1]", "--wrt", "x", "--json", *start)
+        assert result.exit_code == 0, result.output
+        np.testing.assert_allclose(json.loads(result.stdout)["variables"]["x"], [1, 0], atol=1e-6)
 
 
 # arguments, exit code, a part of the message

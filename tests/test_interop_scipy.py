@@ -313,6 +313,7 @@ def test_names_of_directions_are_new() -> None:
 
 # what is wrong, the error, and a word of it
 ERRORS: list[tuple[Any, type[Exception], str]] = [
+    (lambda: objective(np.ones(2), "x"), tc.DomainError, "ndarray is neither"),  # type: ignore[arg-type]
     (lambda: objective("x'*x", []), tc.UnknownNameError, "names no variable"),
     (lambda: objective("x'*x", ["x", "x"]), tc.UnknownNameError, "twice"),
     (lambda: objective("x'*x", "z"), tc.UnknownNameError, "z is not a variable"),

@@ -101,7 +101,9 @@ def fit(
             f"{method} keeps no bounds, but a variable is declared positive or nonnegative",
             hint=f"use {' or '.join(WITH_BOUNDS)}, or write the variable as exp of another",
         )
-    start = objective.x0 if x0 is None else x0
+    start = objective.x0 if x0 is None else np.asarray(x0, dtype=float)
+    if bounds is not None:
+        start = np.clip(start, bounds.lb, bounds.ub)
     watch = Watch(objective, bounds, tolerance, callback)
     second, own = METHODS[method]
     try:

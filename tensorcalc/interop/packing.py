@@ -117,8 +117,8 @@ class Packing:
 
     def gradient(self, gradients: Iterable[Array]) -> Array:
         """The flat gradient, of one by all entries for each variable in order."""
-        pairs = zip(self.parts.values(), gradients, strict=True)
-        return np.concatenate([part.pull(np.reshape(array, -1)) for part, array in pairs])
+        given = zip(self.parts.values(), gradients, strict=True)
+        return np.concatenate([part.pull(np.reshape(array, -1)) for part, array in given])
 
     def jacobian(self, derivatives: Iterable[Array], rows: int) -> Array:
         """The matrix (rows, size), of a derivative of `rows` entries for each variable in order."""

@@ -89,7 +89,7 @@ class Objective:
         sizes: Mapping[str, int],
         data: Mapping[str, Any],
     ) -> None:
-        self.expression = api.parse(formula) if isinstance(formula, str) else formula
+        self.expression = api._expression(formula)
         variables = self.expression.variables
         names = [wrt] if isinstance(wrt, str) else list(wrt)
         self.wrt = {v.name: v for v in (known_variable(name, variables) for name in names)}
