@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcalc.dims import Dim
+from tensorcalc.dims import Dim, display_names
 from tensorcalc.errors import DomainError, ShapeError, UnknownNameError, quote
 from tensorcalc.ir import Basis, Einsum, MatrixFunction, Node, Range, Section, Size, Variable
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
@@ -146,6 +146,22 @@ def bind_sizes(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> 
             )
             raise ShapeError(f"{text} ({sources})" if sources else text)
     return sizes
+
+
+def named_sizes(variables: Mapping[str, Variable], sizes: Mapping[str, int]) -> dict[str, int]:
+    """Sizes by the names of the IR, from the names that are shown.
+
+    >>> named_sizes({"x": Variable.of("x", (Dim.of("x.0"),))}, {"n": 3})
+    {'x.0': 3}
+    """
+    dims = [dim for variable in variables.values() for dim in variable.dims]
+    shown = display_names(dims, variables)
+    names = {shown.get(name, name): name for dim in dims for name in dim.names}
+    for name in sizes:
+        if name not in names:
+            known = ", ".join(names) or "none"
+            raise UnknownNameError(f"no size is called {name}", None, f"the sizes are: {known}")
+    return {names[name]: size for name, size in sizes.items()}
 
 
 def _entries(name: str, axis: int, variables: Mapping[str, Variable]) -> str:

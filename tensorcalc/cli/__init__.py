@@ -4,6 +4,7 @@
     options.py    what commands share: the formula, its derivative, sizes, output
     symbolic.py   diff
     numeric.py    eval, check
+    fit.py        fit
     kernels.py    compile, plan
     cache.py      cache info, cache clear
     interrupt.py  Ctrl-C during a kernel

@@ -31,6 +31,7 @@ COMMANDS = {
     "diff": ("symbolic", "Derivative of a formula, in matrix form."),
     "eval": ("numeric", "Value and gradient of a formula on data."),
     "check": ("numeric", "Derivative against finite differences."),
+    "fit": ("fit", "Minimum of a formula on data."),
     "compile": ("kernels", "Write a module with the compiled kernel of a formula."),
     "plan": ("kernels", "Show how a formula will be computed."),
     "cache": ("cache", "Show or remove the compiled kernels that are kept."),

@@ -101,14 +101,21 @@ dim_option = click.option(
 
 
 def split_arguments(file: Any, arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """The text of the formula, which is the first argument unless in a file; and the others."""
+    """The text of the formula and the other arguments.
+
+    The first argument is the formula, or the name of a file ``model.tc``, unless `file` is given.
+    """
     if file is not None:
         return _read(file), list(arguments)
     if not arguments:
         raise click.UsageError("a formula is missing: give it as an argument, with -f, or as -")
     first, *others = arguments
-    if first == "-":
-        return _read(click.open_file("-", encoding="utf-8")), others
+    if first == "-" or first.endswith(".tc"):  # no formula ends so
+        try:
+            with click.open_file(first, encoding="utf-8") as stream:
+                return _read(stream), others
+        except OSError as error:
+            raise click.UsageError(f"{first}: {error.strerror or error}") from None
     return first, others
 
 
@@ -169,18 +176,10 @@ def outputs_of(expression: Expr, names: Sequence[str]) -> dict[str, Expr]:
 
 def internal_sizes(expression: Expr, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes by the names of the IR, from the names that are shown."""
-    from tensorcalc.dims import display_names
-    from tensorcalc.errors import UnknownNameError
+    from tensorcalc.binding import named_sizes
 
-    dims = [dim for variable in expression.variables.values() for dim in variable.dims]
-    shown = display_names(dims, expression.variables)
-    names = {shown.get(name, name): name for dim in dims for name in dim.names}
     asked = {spelled(name): size for name, size in sizes.items()}
-    for name in asked:
-        if name not in names:
-            known = ", ".join(names) or "none"
-            raise UnknownNameError(f"no size is called {name}", None, f"the sizes are: {known}")
-    return {names[name]: size for name, size in asked.items()}
+    return named_sizes(expression.variables, asked)
 
 
 # ── results ──────────────────────────────────────────────────────────────────────────────────
