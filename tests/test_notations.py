@@ -82,9 +82,10 @@ def assert_code(code: str) -> None:
     """Python of lines that fit a page, with a docstring."""
     lines = code.splitlines()
     start = next(k for k, line in enumerate(lines) if line.startswith("def f("))
-    assert lines[start + 1].startswith('    """Shapes:')
+    assert lines[start + 1].startswith('    """') and any("Shapes:" in line for line in lines)
     if "np.array(" not in code:
-        assert max(map(len, lines)) <= MAX_LINE + 10, code
+        code = re.sub(r'""".*?"""', "", code, flags=re.DOTALL)  # long names are not broken there
+        assert max(map(len, code.splitlines())) <= MAX_LINE + 10, code
 
 
 def value_of_code(expression: tc.Expr, problem: Problem) -> Any:
