@@ -261,9 +261,9 @@ class Expr:
         DomainError
             There is no such language, or it cannot say a function of the formula.
         """
-        from tensorcalc.printing.takeaway import Output, Request, write
+        from tensorcalc.api import to_code
 
-        return write(language, Request("f", (Output("value", self),), self.variables))
+        return to_code(self, language)
 
     # ── numbers ──────────────────────────────────────────────────────────────────────────────
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from tensorcalc.dims import Dim, Dims, display_names
+from tensorcalc.errors import DomainError
 from tensorcalc.ir import Counter, Node, Unknown, Variable, sizes_of
 from tensorcalc.limits import metered
 from tensorcalc.matrix_sizes import placed
@@ -65,18 +66,22 @@ class FunctionParts:
 
 @metered
 def function_parts(
-    target: Target, roots: Sequence[Node], arguments: Mapping[str, Variable], taken: Iterable[str]
+    target: Target, roots: Sequence[Node], arguments: Mapping[str, Variable], taken: Sequence[str]
 ) -> FunctionParts:
     """The parts of a function of all `arguments`, in their order, that computes `roots`.
 
     Sizes that no argument tells, and unknown functions and their derivatives, are further
-    arguments: ``du_dx`` is an array, ``dg`` a function. `taken` are names that the language keeps.
+    arguments: ``du_dx`` is an array, ``dg`` a function. `taken` are names that
+    the arguments must not have: first that of the function.
 
     Raises
     ------
     DomainError
-        The target cannot say a function.
+        The target cannot say a function, or the function cannot have its name.
     """
+    name = taken[0]
+    if name in target.taken:
+        raise DomainError(f"{name} is a name of its own in {target.title}: name the function else")
     return _Function(target, roots, arguments, taken).parts()
 
 

@@ -433,7 +433,7 @@ class _Writer:
         for part in place.parts:
             args.append((yield self.code(part)))
         if function == "where":
-            return spoken.where(spoken.say("is_true", args[0]), *args[1:])
+            return spoken.where(spoken.is_true(args[0]), *args[1:])
         if function in FUNCTIONS and FUNCTIONS[function].arity == len(args):
             return spoken.apply(function, *args)
         if len(args) == 1:

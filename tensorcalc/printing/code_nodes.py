@@ -273,7 +273,7 @@ class _Writer:
         if node.function in COMPARISONS.values():
             return spoken.say("truth", spoken.compare(node.function, *operands), rank=node.rank)
         if node.function == "where":
-            return spoken.where(spoken.say("is_true", operands[0]), *operands[1:])
+            return spoken.where(spoken.is_true(operands[0]), *operands[1:])
         return spoken.apply(node.function, *operands)
 
     def power(self, base: Code, exponent: Code, value: Fraction | None) -> Code:

@@ -8,6 +8,7 @@ from tensorcalc.printing.code_function import FunctionParts
 from tensorcalc.printing.takeaway import Request
 
 WIDTH = 88  # characters of a line
+LONGEST = 2000  # characters of a formula
 
 
 def described(request: Request, parts: FunctionParts) -> list[str]:
@@ -30,7 +31,6 @@ def described(request: Request, parts: FunctionParts) -> list[str]:
 
 
 def _broken(line: str) -> list[str]:
-    """A line of a formula, in lines that fit."""
-    return textwrap.wrap(
-        line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-    ) or [""]
+    """A line of a formula, in lines that fit; the end of one that nobody would read is left out."""
+    shown = line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
+    return textwrap.wrap(shown, WIDTH, subsequent_indent="    ", break_on_hyphens=False) or [""]

@@ -55,7 +55,7 @@ def _module(request: Request, target: Target) -> str:
     is_checked = len(request.outputs) > 1
     if is_checked:
         check_known(request.nodes)
-    taken = {*keyword.kwlist, *OWN, *request.names}
+    taken = [*request.names, *keyword.kwlist, *OWN]
     parts = function_parts(target, request.nodes, request.variables, taken)
     function = _function(request, parts)
     check = _check(request, parts) if is_checked else ""

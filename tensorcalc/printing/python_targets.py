@@ -180,7 +180,7 @@ NUMPY = Target(
     | {"sqrt": "np.sqrt({0})", "where": "np.where({0}, {1}, {2})"},
     along=NUMPY_ALONG,
     helpers=HELPERS,
-    reserved=frozenset("np scipy f sum int float range zip len".split()),
+    reserved=frozenset("np scipy sum int float range zip len".split()),
 )
 
 # ── JAX: NumPy's names, but for what it lacks or calls otherwise ──────────────────────────────
@@ -236,7 +236,7 @@ def arrays(*given):
     return found
 ''',
     },
-    reserved=frozenset("jax jnp np f sum int float range zip len".split()),
+    reserved=frozenset("jax jnp np sum int float range zip len".split()),
     static_integers=True,
 )
 
@@ -396,6 +396,6 @@ def arrays(*given):
 ''',
         "fits": HELPERS["fits"].replace("{array.shape}", "{tuple(array.shape)}"),
     },
-    reserved=frozenset("torch kind f sum int float range zip len functools".split()),
+    reserved=frozenset("torch kind sum int float range zip len functools".split()),
     has_tensors=True,
 )

@@ -1,8 +1,4 @@
-"""Formulas -> a text of another language that stands alone: the table of languages.
-
-A language is one line of `WRITERS`: the function that makes the text of a `Request`. It is imported
-when it is asked for.
-"""
+"""Formulas -> a text of another language that stands alone, by the table of `languages.py`."""
 
 from __future__ import annotations
 
@@ -13,18 +9,7 @@ from importlib import import_module
 from tensorcalc.errors import DomainError, quote
 from tensorcalc.expression import Expr
 from tensorcalc.ir import Node, Variable
-
-WRITERS = {
-    "numpy": "tensorcalc.printing.python_code:numpy_code",
-    "jax": "tensorcalc.printing.python_code:jax_code",
-    "torch": "tensorcalc.printing.python_code:torch_code",
-    "julia": "tensorcalc.printing.julia_code:julia_code",
-    "matlab": "tensorcalc.printing.matlab_code:matlab_code",
-    "octave": "tensorcalc.printing.matlab_code:matlab_code",
-    "latex": "tensorcalc.printing.latex_code:latex_code",
-}
-LANGUAGES = tuple(WRITERS)
-
+from tensorcalc.printing.languages import WRITERS
 
 @dataclass(frozen=True)
 class Output:
@@ -82,7 +67,9 @@ def write(language: str, request: Request) -> str:
         There is no such language, or it cannot say a function of the formula.
     """
     if language not in WRITERS:
-        known = ", ".join(LANGUAGES)
+        known = ", ".join(WRITERS)
         raise DomainError(f"no code for {quote(str(language))}", None, f"the languages are {known}")
+    if not request.name.isidentifier() or not request.name.isascii():
+        raise DomainError(f"{quote(request.name)} is no name of a function")
     module, _, name = WRITERS[language].partition(":")
     return str(getattr(import_module(module), name)(request))

@@ -149,7 +149,7 @@ class Spoken:
         if found is None:
             raise lacking(function, self.target)
         number = axis + self.target.base
-        made = self.codes.call(found % number, x, rank=x.rank)
+        made = self.codes.call(found.replace("%d", str(number)), x, rank=x.rank)
         return self.squeezed(made, axis, x.rank)
 
     def squeezed(self, x: Code, axis: int, rank: int) -> Code:
@@ -202,6 +202,11 @@ class Spoken:
         sign = self.target.compares[function]
         shown = f" {self.dot(left, right, sign='<')}{sign} "
         return self.codes.make([(left, SUM), shown, (right, SUM)], COMPARE)
+
+    def is_true(self, x: Code) -> Code:
+        """A number as a truth value."""
+        is_array = x.rank > 0 and self.known("is_true@")
+        return self.say("is_true@" if is_array else "is_true", x)
 
     def where(self, condition: Code, x: Code, y: Code) -> Code:
         """The entries of one of two, by a truth value."""
