@@ -160,22 +160,23 @@ function r = einsum(subscripts, varargin)
     end
   end
   sizes = @(letters) arrayfun(@(letter) extents.(letter), letters);
+  picked = @(letters, which) reshape(letters(which), 1, []);
   among = @(these, those) logical(arrayfun(@(letter) any(those == letter), these));
   r = 1;
   own = subscripts(1:0);
   for k = 1:numel(terms)
     needed = [wanted, terms{k+1:end}];
     [x, labels] = diagonal(varargin{k}, terms{k});
-    only = labels(~among(labels, [needed, own]));  % summed in this operand alone
+    only = picked(labels, ~among(labels, [needed, own]));  % summed in this operand alone
     for letter = only
       x = sum(x, find(labels == letter));
     end
-    kept = labels(~among(labels, only));
+    kept = picked(labels, ~among(labels, only));
     x = reshape(x, [sizes(kept), 1, 1]);
-    batch = own(among(own, kept) & among(own, needed));
-    inner = own(among(own, kept) & ~among(own, needed));
-    left = own(~among(own, kept));
-    right = kept(~among(kept, own));
+    batch = picked(own, among(own, kept) & among(own, needed));
+    inner = picked(own, among(own, kept) & ~among(own, needed));
+    left = picked(own, ~among(own, kept));
+    right = picked(kept, ~among(kept, own));
     a = reshape(ordered(r, own, [left, inner, batch]), ...
                 prod(sizes(left)), prod(sizes(inner)), prod(sizes(batch)));
     b = reshape(ordered(x, kept, [inner, right, batch]), ...

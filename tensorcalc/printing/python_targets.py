@@ -350,10 +350,10 @@ def section(rows, columns, offset, kind):
 ''',
         "polygamma": '''
 def polygamma(order, x):
-    """The derivatives of digamma; the order is one number."""
-    if (order != order.reshape(-1)[0]).any():
-        raise ValueError("polygamma of several orders at once")
-    return torch.polygamma(int(order.reshape(-1)[0]), x)
+    """The derivatives of digamma, by Hurwitz's zeta function (Abramowitz and Stegun 6.4.10)."""
+    sign = torch.where(order % 2 == 0, -1.0, 1.0).to(x.dtype)
+    higher = sign * torch.exp(torch.lgamma(order + 1)) * torch.special.zeta(order + 1, x)
+    return torch.where(order == 0, torch.digamma(x), higher)
 ''',
         "adjugate": '''
 def adjugate(x):

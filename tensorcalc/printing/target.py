@@ -50,7 +50,7 @@ class Target:
     reserved: frozenset[str]
     squeezed: tuple[str, str, str] = ("{0}", "{0}", "{0}")
     base: int = 0  # of subscripts
-    dots: tuple[str, str] = ("", "")  # before an operator: of two arrays, of an array and a number
+    dots: tuple[str, str] = ("", "")  # before * / ^ of arrays, and before others of an array and a number
     compares: Mapping[str, str] = field(
         default_factory=lambda: {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
     )
@@ -172,11 +172,11 @@ class Spoken:
         """What stands before an operator: dots where a language wants them."""
         both, one = self.target.dots
         if left.rank > 0 and right.rank > 0:
-            return "" if sign in "+-" else both
-        if sign in "+-":
-            return one if max(left.rank, right.rank) > 0 else ""
-        divides = sign == "/" and right.rank > 0
-        return both if divides or (sign in ("<", "^") and max(left.rank, right.rank) > 0) else ""
+            return "" if sign in "+-" else one if sign == "<" else both
+        has_array = max(left.rank, right.rank) > 0
+        if sign in "+-<":
+            return one if has_array else ""
+        return both if (sign == "/" and right.rank > 0) or (sign == "^" and has_array) else ""
 
     def times(self, left: Code, right: Code, sign: str = "*") -> Code:
         """A product or quotient of two, entry by entry."""
