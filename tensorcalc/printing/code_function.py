@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from tensorcalc.dims import Dim, Dims, display_names
@@ -231,9 +231,10 @@ class _Function:
                 filled = re.sub(r"<([^<>]*)>", lambda m: self.told[m[1]], shown)
                 sizes.append((self.told[name], filled))
                 used |= {self.told[other] for other in others}
+        read = {name for name, _ in sizes} | {self.told[name] for name in missing}
         return FunctionParts(
             self.target,
-            tuple(arguments),
+            tuple([_without_unread(argument, read) for argument in arguments]),
             tuple(sizes[::-1]),
             tuple(body),
             tuple(results),
@@ -264,6 +265,15 @@ class _Function:
         """A shape for the reader."""
         inner = ", ".join(str(dim.substitute(self.shown)) for dim in dims)
         return f"({inner},)" if len(dims) == 1 else f"({inner})"
+
+
+def _without_unread(argument: Argument, read: set[str]) -> Argument:
+    """The argument without extents of sizes that occur once, and are not read off for that."""
+    extents = [
+        extent if extent and read.issuperset(re.findall(r"[A-Za-z]\w*", extent)) else None
+        for extent in argument.extents
+    ]
+    return replace(argument, extents=tuple(extents))
 
 
 class _Names(dict[str, Code]):
