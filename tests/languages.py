@@ -8,9 +8,9 @@ by `test_languages.py` and by `python tests/languages.py FOLDER`, which writes t
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -118,24 +118,38 @@ def run_python(language: str, chosen: Sequence[Case], prepare: Callable[[Array],
     return results
 
 
-def run_octave(chosen: Sequence[Case], folder: Path) -> list[Array]:
-    """The values by printed MATLAB code, all in one process of Octave."""
+def in_octave(files: Mapping[str, str], calls: Mapping[str, str]) -> dict[str, str]:
+    """What expressions of Octave give, as text, in one process (Octave takes a second to start).
+
+    `files` are functions by name; an expression that fails gives ``error: ...``.
+    """
     lines = ["warning('off', 'all');", "out = fopen('out.txt', 'w');"]
-    for case in chosen:
-        (folder / f"{case.name}.m").write_text(tc.to_code(case.expression, "octave", name=case.name))
-        given = ", ".join(octave_array(array) for array in case.arguments)
+    for name, call in calls.items():
         lines.append(
-            f"try; r = {case.name}({given}); fprintf(out, '{case.name} ok %s\\n', "
-            "sprintf('%.17g,%.17g ', [real(r(:)).'; imag(r(:)).']));"
-            f"catch e; fprintf(out, '{case.name} failed %s\\n', strrep(e.message, sprintf('\\n'), ' ')); end"
+            f"try; r = {call}; s = sprintf('%.17g,%.17g ', [real(r(:)).'; imag(r(:)).']);"
+            " catch e; s = ['error: ', strrep(e.message, sprintf('\\n'), ' ')]; end;"
+            f" fprintf(out, '{name} %s\\n', s);"
         )
-    (folder / "main.m").write_text("\n".join(lines) + "\n")
-    subprocess.run(["octave-cli", "--norc", "--quiet", "main.m"], cwd=folder, capture_output=True, timeout=600, check=False)  # noqa: S607  # fmt: skip
-    found = []
-    for case, line in zip(chosen, (folder / "out.txt").read_text().splitlines(), strict=True):
-        name, state, text = line.split(" ", 2)
-        if name != case.name or state != "ok":
-            raise AssertionError(f"Octave: {line}\n{(folder / f'{case.name}.m').read_text()}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for function, text in files.items():
+            (folder / f"{function}.m").write_text(text)
+        (folder / "main.m").write_text("\n".join(lines) + "\n")
+        command = ["octave-cli", "--norc", "--quiet", "main.m"]
+        subprocess.run(command, cwd=folder, capture_output=True, timeout=600, check=False)
+        rows = (folder / "out.txt").read_text().splitlines()
+    return {name: text for name, _, text in (row.partition(" ") for row in rows)}
+
+
+def run_octave(chosen: Sequence[Case]) -> list[Array]:
+    """The values by printed MATLAB code."""
+    files = {c.name: tc.to_code(c.expression, "octave", name=c.name) for c in chosen}
+    calls = {c.name: f"{c.name}({', '.join(map(octave_array, c.arguments))})" for c in chosen}
+    texts, found = in_octave(files, calls), []
+    for case in chosen:
+        text = texts[case.name]
+        if text.startswith("error"):
+            raise AssertionError(f"{text}\n{files[case.name]}")
         entries = [complex(*map(float, pair.split(","))) for pair in text.split()]
         flat = np.array(entries)
         if case.expected.dtype.kind != "c" and not flat.imag.any():
@@ -152,3 +166,64 @@ def octave_array(array: Array) -> str:
     entries = ",".join(entry(x) for x in array.ravel(order="F").tolist())
     shape = [*array.shape, 1, 1][: max(2, array.ndim)]
     return f"reshape([{entries}],{','.join(map(str, shape))})"
+
+
+# ── Julia ────────────────────────────────────────────────────────────────────────────────────
+
+
+def julia_array(array: Array) -> str:
+    """An array as text of Julia."""
+    if not array.ndim:
+        return repr(array.item())
+    entries = ", ".join(repr(x) for x in array.ravel(order="F").tolist())
+    return f"reshape([{entries}], {', '.join(map(str, array.shape))})"
+
+
+JULIA_MAIN = """
+failed = 0
+function compare(name, found, expected)
+    fits = size(found) == size(expected)
+    if fits && isapprox(found, expected; rtol=1e-10, atol=1e-11)
+        return
+    end
+    println("WRONG: ", name, fits ? "" : " has the size $(size(found)), not $(size(expected))")
+    global failed += 1
+end
+function attempt(run, name)
+    try
+        run()
+    catch error
+        println("ERROR: ", name, ": ", sprint(showerror, error))
+        global failed += 1
+    end
+end
+"""
+
+
+def write_julia(folder: Path) -> None:
+    """The cases as files of Julia, and ``run.jl``, which runs them and their checks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [JULIA_MAIN]
+    for case in cases():
+        text = tc.to_code(case.expression, "julia")
+        name = f"Case_{case.name}"
+        (folder / f"{case.name}.jl").write_text(f"module {name}\n{text}\nend\n")
+        given = ", ".join(map(julia_array, case.arguments))
+        lines.append(
+            f'attempt(() -> include("{case.name}.jl"), "{case.name}")\n'
+            f'attempt(() -> compare("{case.name}", {name}.f({given}), '
+            f'{julia_array(case.expected)}), "{case.name}")'
+        )
+    for number, (formula, name) in enumerate(FORMULAS):
+        text = tc.to_code(DECLARED + formula, "julia", name, name=f"check{number}")
+        (folder / f"check{number}.jl").write_text(text)
+        lines.append(
+            f'attempt(() -> include("check{number}.jl"), "check{number}")\n'
+            f'attempt(() -> Check{number}Code.check_derivatives(), "check{number}")'
+        )
+    lines.append('println(failed == 0 ? "all agree" : "$failed failed")\nexit(failed)')
+    (folder / "run.jl").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    write_julia(Path(sys.argv[1]))

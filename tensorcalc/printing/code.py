@@ -199,7 +199,8 @@ def lines(roots: Sequence[Code], taken: set[str]) -> tuple[list[tuple[str, str]]
             depth = 1 + max([depths[operand] for operand in code.operands], default=-1)
         texts[code], depths[code] = (shown, code.binds), depth
         more = (counts[code] - 1) * len(shown)
-        if more > MAX_REPEATED and not code.counters and depth:
+        is_long = more > MAX_REPEATED or (more and "(" in shown)  # nothing is computed twice
+        if is_long and not code.counters and depth:
             define(code)
     return definitions, [texts[root][0] for root in roots]
 

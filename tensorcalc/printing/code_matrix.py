@@ -352,7 +352,9 @@ class _Writer:
         term: Code = yield self.code(body)
         del self.counters[counter]
         rank = RANKS[place.x.shape]
-        start = spoken.filled("zeros", self.shape(place)) if rank else codes.word("0.0")
+        start = spoken.filled("zeros", self.shape(place)) if rank else spoken.tensor(
+            codes.word("0.0")
+        )
         word = "range_of_powers" if self.has_power(body, counter) else "range_sum"
         args = [counts, term, self.integer(first), self.integer(last), start]
         return spoken.say(word, *args, rank=rank, ends=counter)

@@ -333,7 +333,8 @@ class _Writer:
         low, high = self.ends[node.counter]
         letter = self.counters[node.counter.level]
         counts = self.codes.make((letter,), ATOM, counts=letter)
-        start = spoken.filled("zeros", self.sizes(node)) if node.rank else self.codes.word("0.0")
+        zero = spoken.tensor(self.codes.word("0.0"))
+        start = spoken.filled("zeros", self.sizes(node)) if node.rank else zero
         is_power = any(
             isinstance(inner, MatrixFunction)
             and inner.function == "power"

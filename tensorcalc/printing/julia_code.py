@@ -324,7 +324,8 @@ def _function(request: Request, parts: FunctionParts) -> str:
         arrays = [a.name for a in parts.arguments if a.kind == "array"]
         types = ", ".join(f"eltype({name})" for name in arrays)
         body.append(wrapped(f"    number = float(promote_type({types}))" if arrays else "    number = Float64"))
-    return "\n".join([*rows, f"function {request.name}({given})", *body, *shown, "end", ""])
+    start = wrapped(f"function {request.name}({given})")
+    return "\n".join([*rows, start, *body, *shown, "end", ""])
 
 
 # ── the check ────────────────────────────────────────────────────────────────────────────────

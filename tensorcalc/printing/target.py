@@ -74,7 +74,7 @@ class Target:
         while more:
             shown = more.pop()
             for name, helper in self.helpers.items():
-                if name not in wanted and re.search(rf"(?<![\w.]){name}\(", shown):
+                if name not in wanted and re.search(rf"(?<![\w.]){name}\.?\(", shown):
                     wanted.add(name)
                     more.append(helper)
         return (text for name, text in self.helpers.items() if name in wanted)
