@@ -331,9 +331,7 @@ def hvp(formula: Formula, names: Names, directions: Names) -> Expr | dict[str, E
     return results[names] if isinstance(names, str) else results
 
 
-def to_code(
-    formula: Formula, language: str = "numpy", wrt: Names = (), *, name: str = "f"
-) -> str:
+def to_code(formula: Formula, language: str = "numpy", wrt: Names = (), *, name: str = "f") -> str:
     """The text of a function in another language that computes a formula and its derivatives.
 
     It stands alone: imports, helpers, a comment with the formulas and the shapes, checks of the

@@ -160,6 +160,7 @@ def run_octave(chosen: Sequence[Case]) -> list[Array]:
 
 def octave_array(array: Array) -> str:
     """An array as text of Octave; vectors are columns."""
+
     def entry(x: Any) -> str:
         return f"complex({x.real!r},{x.imag!r})" if isinstance(x, complex) else repr(x)
 

@@ -30,7 +30,11 @@ from tensorcalc.cli.main import cli
 from tensorcalc.printing.languages import WRITERS
 
 LANGUAGES = tuple(WRITERS)
-INSTALL = {"jax": "pip install jax", "torch": "pip install torch", "octave": "apt-get install octave"}
+INSTALL = {
+    "jax": "pip install jax",
+    "torch": "pip install torch",
+    "octave": "apt-get install octave",
+}
 NUMBERS = range(len(FORMULAS))
 
 
@@ -280,7 +284,7 @@ def test_derivatives_of_series_are_refused(language: str) -> None:
 
 def test_unknown_language() -> None:
     """The error lists the languages."""
-    with pytest.raises(tc.DomainError, match="no code for `?'?fortran") as caught:
+    with pytest.raises(tc.DomainError, match="no code for") as caught:
         tc.parse("x'*x").to_code("fortran")
     assert all(name in str(caught.value) for name in LANGUAGES)
 

@@ -19,7 +19,7 @@ from tensorcalc.limits import metered
 from tensorcalc.matrix_sizes import placed
 from tensorcalc.printing.code import Code, Codes, lines
 from tensorcalc.printing.code_matrix import NoCodeError, matrix_code
-from tensorcalc.printing.code_nodes import node_code
+from tensorcalc.printing.code_nodes import is_entrywise, node_code
 from tensorcalc.printing.index_style import letters
 from tensorcalc.printing.render import ATOM, PRODUCT
 from tensorcalc.printing.target import Spoken, Target
@@ -97,10 +97,12 @@ class _Function:
     ) -> None:
         self.target, self.roots, self.arguments = target, list(roots), arguments
         self.codes = Codes()
-        self.spoken = Spoken(self.codes, target)
         self.taken = set(taken) | target.taken
         self.names = {name: self.new(name) for name in arguments}
         order = postorder(self.roots)
+        entrywise = [u for u in self.unknown_nodes(self.roots) if u.batch and is_entrywise(u)]
+        texts = frozenset(unknown_text(node)[0] for node in entrywise)
+        self.spoken = Spoken(self.codes, target, texts)
         self.unknowns: dict[str, tuple[str, Unknown]] = {}
         for node in sorted(self.unknown_nodes(self.roots), key=_order):
             text, _ = unknown_text(node)

@@ -22,8 +22,7 @@ from tensorcalc.traverse import Steps, trampoline
 HALF, ONE = Fraction(1, 2), Fraction(1)
 RANKS = {"scalar": 0, "column": 1, "row": 1, "matrix": 2}
 SAME_SHAPE = ("inv", "pinv", "adj", "expm", "logm", "sqrtm", "sinm", "cosm")
-WHOLE = ("tr", "sum", "mean", "max", "min", "prod", "norm1", "norm2", "normF", "logsumexp")
-WHOLE += ("det", "logdet")
+WHOLE = "tr det logdet sum mean max min prod norm1 norm2 normF logsumexp".split()
 ALONG = ("sum", "mean", "max", "min", "logsumexp", "softmax")
 
 
@@ -166,7 +165,12 @@ class _Writer:
         if shape != "matrix":
             return x
         mark = self.spoken.template("transpose").partition("}")[2]
-        if mark and x.pieces[-1] == mark and len(x.pieces) == 2 and not isinstance(x.pieces[0], str):
+        if (
+            mark
+            and x.pieces[-1] == mark
+            and len(x.pieces) == 2
+            and not isinstance(x.pieces[0], str)
+        ):
             return x.pieces[0][0]
         return self.spoken.say("transpose", x, rank=2)
 
@@ -352,9 +356,9 @@ class _Writer:
         term: Code = yield self.code(body)
         del self.counters[counter]
         rank = RANKS[place.x.shape]
-        start = spoken.filled("zeros", self.shape(place)) if rank else spoken.tensor(
-            codes.word("0.0")
-        )
+        start = spoken.tensor(codes.word("0.0"))
+        if rank:
+            start = spoken.filled("zeros", self.shape(place))
         word = "range_of_powers" if self.has_power(body, counter) else "range_sum"
         args = [counts, term, self.integer(first), self.integer(last), start]
         return spoken.say(word, *args, rank=rank, ends=counter)
@@ -386,7 +390,9 @@ class _Writer:
             entries.append(entry)
         if place.x.shape != "matrix":
             return spoken.say("entries" if plain else "joined", rank=1, lists=[commas(entries)])
-        opening, comma, between, closing = spoken.template("signs of rows" if plain else "signs of blocks").split("|")
+        opening, comma, between, closing = spoken.template(
+            "signs of rows" if plain else "signs of blocks"
+        ).split("|")
         pieces: list[str | tuple[Code, int]] = []
         for k, entry in enumerate(entries):
             starts = k % columns == 0
@@ -453,9 +459,9 @@ class _Writer:
         if function in self.names:
             if any(arg.op == "spread" for arg in x.args):
                 raise NoCodeError("an argument that is not broadcast")
-            name = str(self.names[function].word)
-            word = self.codes.word(name)
-            return spoken.say("apply", word, rank=RANKS[x.shape], lists=[commas(args)])
+            name = self.codes.word(str(self.names[function].word))
+            called = "apply_to_entries" if function in spoken.entrywise else "apply"
+            return spoken.say(called, name, rank=RANKS[x.shape], lists=[commas(args)])
         raise NoCodeError(function)
 
     def choice(self, place: Place) -> Steps[Code]:

@@ -71,6 +71,11 @@ def node_code(
     return writer.made[root]
 
 
+def is_entrywise(node: Unknown) -> bool:
+    """Whether an unknown function takes and gives numbers, one for each place."""
+    return all(other.rank == node.batch for other in (node, *node.operands))
+
+
 class _Writer:
     def __init__(
         self,
@@ -179,7 +184,9 @@ class _Writer:
         entries = [nested]
         for _ in shape:
             entries = [entry for row in entries for entry in row]
-        if any(isinstance(entry, complex) for entry in entries) and not spoken.known("complex data"):
+        if any(isinstance(entry, complex) for entry in entries) and not spoken.known(
+            "complex data"
+        ):
             raise lacking("an array of complex numbers", spoken.target)
         if spoken.known("data"):
             return spoken.say("data", self.codes.word(repr(nested)), rank=rank)
@@ -319,8 +326,7 @@ class _Writer:
         if not is_applied:
             return self.names[text]
         word = self.codes.word(str(self.names[text].word))
-        is_elementwise = all(o.rank == node.batch for o in (node, *node.operands))
-        if not node.batch or is_elementwise:
+        if not node.batch or is_entrywise(node):
             called = "apply_to_entries" if node.batch else "apply"
             return self.spoken.say(called, word, rank=node.rank, lists=[commas(operands)])
         batch = self.codes.word(str(node.batch))

@@ -1,8 +1,8 @@
 """A request -> Julia: a function, or a module with a function and its check.
 
 Vectors have one axis, operators on entries have dots. There is no einsum in the language: the
-function `einsum` that is brought along contracts two arrays at a time, by permuted axes and products
-of matrices.
+function `einsum` that is brought along contracts two arrays at a time, by permuted axes and
+products of matrices.
 """
 
 from __future__ import annotations
@@ -120,8 +120,10 @@ function einsum(subscripts, operands...)
         batch = filter(in(intersect(kept, needed)), own)
         inner = setdiff(intersect(own, kept), needed)
         left, right = setdiff(own, kept), setdiff(kept, own)
-        a = reshape(ordered(r, own, [left; inner; batch]), count(left), count(inner), count(batch))
-        b = reshape(ordered(x, kept, [inner; right; batch]), count(inner), count(right), count(batch))
+        a = ordered(r, own, [left; inner; batch])
+        a = reshape(a, count(left), count(inner), count(batch))
+        b = ordered(x, kept, [inner; right; batch])
+        b = reshape(b, count(inner), count(right), count(batch))
         r = zeros(promote_type(eltype(a), eltype(b)), size(a, 1), size(b, 2), size(a, 3))
         for page in axes(a, 3)
             r[:, :, page] = a[:, :, page] * b[:, :, page]
@@ -134,7 +136,10 @@ function einsum(subscripts, operands...)
 end
 
 # An array with its axes in another order.
-ordered(x, own, wanted) = own == wanted ? x : permutedims(x, [findfirst(==(l), own) for l in wanted])
+function ordered(x, own, wanted)
+    own == wanted && return x
+    return permutedims(x, [findfirst(==(letter), own) for letter in wanted])
+end
 
 # An array without repeated labels: of those the entries where they agree.
 function diagonal(x, labels)
@@ -323,7 +328,11 @@ def _function(request: Request, parts: FunctionParts) -> str:
     if any(re.search(r"(?<!\w)number(?!\w)", line) for line in shown):
         arrays = [a.name for a in parts.arguments if a.kind == "array"]
         types = ", ".join(f"eltype({name})" for name in arrays)
-        body.append(wrapped(f"    number = float(promote_type({types}))" if arrays else "    number = Float64"))
+        body.append(
+            wrapped(
+                f"    number = float(promote_type({types}))" if arrays else "    number = Float64"
+            )
+        )
     start = wrapped(f"function {request.name}({given})")
     return "\n".join([*rows, start, *body, *shown, "end", ""])
 
@@ -349,8 +358,8 @@ KEPT = {
     "upper": "triu(e)",
     "orthogonal": "x * (e - e')",
 }
-CHECK = """# Compare every derivative with central differences at random arguments: the largest difference,
-# relative to the largest entry. One that is wrong is an error.
+CHECK = """# Compare every derivative with central differences at random arguments.
+# The result is the largest difference, relative to the largest entry; a wrong one is an error.
 function check_derivatives(; seed=0)
     rng = MersenneTwister(seed)
     for (low, high) in (INTERVALS)

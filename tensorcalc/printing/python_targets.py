@@ -196,9 +196,7 @@ JAX_LACKS = ("logm", "sqrtm", "powers", "complex data", *[f"series {name}" for n
 JAX = Target(
     name="jax",
     title="JAX",
-    words={
-        word: _jax(template) for word, template in NUMPY_WORDS.items() if word not in JAX_LACKS
-    }
+    words={word: _jax(template) for word, template in NUMPY_WORDS.items() if word not in JAX_LACKS}
     | {
         "range": "jnp.arange({0}) * 1.0",
         "section": "jnp.eye({0}, {1}, k=-{2:A})",

@@ -11,6 +11,7 @@ from tensorcalc.expression import Expr
 from tensorcalc.ir import Node, Variable
 from tensorcalc.printing.languages import WRITERS
 
+
 @dataclass(frozen=True)
 class Output:
     """One result: its name, its formula, and the variable it is the derivative by."""

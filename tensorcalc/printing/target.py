@@ -50,7 +50,10 @@ class Target:
     reserved: frozenset[str]
     squeezed: tuple[str, str, str] = ("{0}", "{0}", "{0}")
     base: int = 0  # of subscripts
-    dots: tuple[str, str] = ("", "")  # before * / ^ of arrays, and before others of an array and a number
+    dots: tuple[str, str] = (
+        "",
+        "",
+    )  # before * / ^ of arrays, and before others of an array and a number
     compares: Mapping[str, str] = field(
         default_factory=lambda: {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
     )
@@ -81,10 +84,13 @@ class Target:
 
 
 class Spoken:
-    """`Codes` in the words of a target: what the two writers build expressions with."""
+    """`Codes` in the words of a target: what the two writers build expressions with.
 
-    def __init__(self, codes: Codes, target: Target) -> None:
-        self.codes, self.target = codes, target
+    `entrywise` are the unknown functions of numbers that are applied to the entries of arrays.
+    """
+
+    def __init__(self, codes: Codes, target: Target, entrywise: frozenset[str]) -> None:
+        self.codes, self.target, self.entrywise = codes, target, entrywise
 
     def say(
         self,
