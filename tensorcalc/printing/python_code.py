@@ -100,6 +100,9 @@ def _function(request: Request, parts: FunctionParts) -> str:
 def _docstring(request: Request, parts: FunctionParts) -> list[str]:
     """The formulas and shapes, and what is to be known of the library."""
     notes = [line.replace("NAME", request.name) for line in NOTES.get(parts.target.name, [])]
+    static = [f'"{a.name}"' for a in parts.arguments if a.kind == "integer"]
+    if parts.target.static_integers and static:
+        notes.append(f"Integers are static there: static_argnames=[{', '.join(static)}].")
     shown = [*described(request, parts), *[""] * bool(notes), *notes]
     quotes = '"""'
     return [f"    {quotes}{shown[0]}", *[f"    {r}".rstrip() for r in shown[1:]], f"    {quotes}"]

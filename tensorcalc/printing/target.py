@@ -39,6 +39,9 @@ class Target:
         Functions that the printed code brings along, by the names that call them.
     reserved
         Names that arguments must not have, beside those in the templates.
+    dots
+        What stands before an operator on entries: before ``* / ^`` of arrays, and before ``+ - <``
+        of an array and a number.
     """
 
     name: str
@@ -50,10 +53,7 @@ class Target:
     reserved: frozenset[str]
     squeezed: tuple[str, str, str] = ("{0}", "{0}", "{0}")
     base: int = 0  # of subscripts
-    dots: tuple[str, str] = (
-        "",
-        "",
-    )  # before * / ^ of arrays, and before others of an array and a number
+    dots: tuple[str, str] = ("", "")
     compares: Mapping[str, str] = field(
         default_factory=lambda: {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
     )
@@ -154,17 +154,11 @@ class Spoken:
         found = self.target.along.get(function)
         if found is None:
             raise lacking(function, self.target)
+        first, second, last = self.target.squeezed
+        squeezed = (first, second)[axis] if x.rank == 2 else last
+        template = re.sub(r"\{0(:\w)?\}", lambda _: found, squeezed)
         number = axis + self.target.base
-        made = self.codes.call(found.replace("%d", str(number)), x, rank=x.rank)
-        return self.squeezed(made, axis, x.rank)
-
-    def squeezed(self, x: Code, axis: int, rank: int) -> Code:
-        """An array of `rank` axes without the one that was reduced."""
-        first, second, more = self.target.squeezed
-        shown = (first, second)[axis] if rank == 2 else more.replace("%d", str(rank))
-        return x if shown == "{0}" and x.rank == rank - 1 else self.codes.call(
-            shown, x, rank=rank - 1
-        )  # fmt: skip
+        return self.codes.call(template.replace("%d", str(number)), x, rank=x.rank - 1)
 
     def whole(self, function: str, x: Code) -> Code:
         """A reduction of a whole array to a number."""
