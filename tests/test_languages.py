@@ -128,6 +128,19 @@ def test_octave() -> None:
     assert_equal(run_octave(cases()), cases())
 
 
+def test_nothing_is_remembered_of_other_formulas() -> None:
+    """The same names with other properties before: a transpose that was not needed there is here."""
+    for text in ("tr([A; B]*[C, A])", "tr([A; B]*[C', A])"):
+        tc.parse("A : symmetric(n); B, C : matrix(n, n); " + text).to_code()
+    formula = tc.parse(
+        'A : matrix(m, n); B : matrix(n, n); C : symmetric(n)\neinsum("ij,ij->", [A; B], [C; A])'
+    )
+    rng, scope = np.random.default_rng(1), dict[str, Any]()
+    given = {"A": rng.random((2, 3)), "B": rng.random((3, 3)), "C": np.eye(3)}
+    exec(formula.to_code(), scope)  # noqa: S102
+    np.testing.assert_allclose(scope["f"](**given), formula.evaluate(**given))
+
+
 # ── the check of derivatives ─────────────────────────────────────────────────────────────────
 
 
@@ -323,7 +336,7 @@ def test_every_argument_has_a_name_of_its_own(language: str) -> None:
         assert check_python(text) < 1e-6
 
 
-@pytest.mark.parametrize("name", ["1f", "a b", "", "np"])
+@pytest.mark.parametrize("name", ["1f", "a b", "", "np", "compared", "value", "def"])
 def test_bad_names_of_functions(name: str) -> None:
     """A name that is none, or one that the language needs."""
     with pytest.raises(tc.DomainError, match="name"):

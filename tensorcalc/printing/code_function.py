@@ -16,6 +16,7 @@ from tensorcalc.dims import Dim, Dims, display_names
 from tensorcalc.errors import DomainError
 from tensorcalc.ir import Counter, Node, Unknown, Variable, sizes_of
 from tensorcalc.limits import metered
+from tensorcalc.matrix_algebra import Wording, worded
 from tensorcalc.matrix_sizes import placed
 from tensorcalc.printing.code import Code, Codes, lines
 from tensorcalc.printing.code_matrix import NoCodeError, matrix_code
@@ -79,10 +80,11 @@ def function_parts(
     DomainError
         The target cannot say a function, or the function cannot have its name.
     """
-    name = taken[0]
-    if name in target.taken:
+    name, *others = taken
+    if name in target.taken or name in others:
         raise DomainError(f"{name} is a name of its own in {target.title}: name the function else")
-    return _Function(target, roots, arguments, taken).parts()
+    with worded(Wording()):  # nothing is remembered of other formulas, with other properties
+        return _Function(target, roots, arguments, taken).parts()
 
 
 class _Function:

@@ -381,18 +381,22 @@ function compared(name, output, position, point, turned)
     value = NAME(point...)[1]
     derivative = reshape(collect(NAME(point...)[output]), length(value), length(x))
     step = cbrt(eps(Float64))
-    worst = scale = 0.0
+    worst = scale = doubt = 0.0
+    function slope(e, h)
+        ahead, behind = copy(point), copy(point)
+        ahead[position], behind[position] = x + h * e, x - h * e
+        return (NAME(ahead...)[1] - NAME(behind...)[1]) / (2 * h)
+    end
     for k in 1:length(x)
         e = x isa Number ? 1.0 : reshape(Float64.((1:length(x)) .== k), size(x))
         e = turned(e, x)
-        ahead, behind = copy(point), copy(point)
-        ahead[position], behind[position] = x + step * e, x - step * e
-        slope = (NAME(ahead...)[1] - NAME(behind...)[1]) / (2 * step)
+        once, twice = slope(e, step), slope(e, 2 * step)
         exact = derivative * vec(collect(e))
-        worst = max(worst, maximum(abs.(exact .- vec(collect(slope)))))
-        scale = max(scale, maximum(abs, slope))
+        worst = max(worst, maximum(abs.(exact .- vec(collect(once)))))
+        scale = max(scale, maximum(abs, once))
+        doubt = max(doubt, maximum(abs, twice - once))  # of the differences themselves
     end
-    if !(worst <= step * scale / 10 + 100 * step^2 * maximum(abs, value))
+    if !(worst <= step * scale / 10 + 100 * step^2 * maximum(abs, value) + doubt)
         error("$name differs from central differences by $worst")
     end
     return scale > 0 ? worst / scale : worst

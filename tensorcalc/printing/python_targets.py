@@ -257,7 +257,7 @@ TORCH = Target(
         "full": "{0:P} * torch.ones({*0}, **kind)",
         "unit": "torch.eye({0}, **kind)[{1}]",
         "section": "section({0}, {1}, {2}, kind)",
-        "range": "torch.arange({0}, **kind)",
+        "range": 'torch.arange({0}, device=kind["device"]).to(kind["dtype"])',
         "merge": "torch.eye({0}, **kind).reshape({*0})",
         "data": "torch.tensor({0}, **kind)",
         "transpose": "{0:A}.T",
@@ -321,8 +321,9 @@ TORCH = Target(
         **{
             name: f"torch.{name}({{0}})"
             for name in "exp log log1p expm1 sqrt abs sign sin cos tan arcsin arccos arctan sinh"
-            " cosh tanh sigmoid relu erf lgamma digamma conj".split()
+            " cosh tanh sigmoid relu erf lgamma digamma".split()
         },
+        "conj": "torch.conj_physical({0})",
         "softplus": "torch.logaddexp({0}, torch.zeros_like({0}))",
         "polygamma": "polygamma({0}, {1})",
         "max": "torch.maximum({0}, {1})",
