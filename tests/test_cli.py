@@ -99,6 +99,17 @@ def test_diff_json() -> None:
     assert json.loads(output("diff", "x'*A*x", "--wrt", "x", "--to", "json")) == facts
 
 
+@pytest.mark.parametrize("language", ["jax", "torch", "julia", "matlab", "octave"])
+def test_diff_to_code(language: str) -> None:
+    """The code of a language; what it lacks is one error."""
+    text = output("diff", "x'*A*x", "--wrt", "x", "--to", language)
+    assert text.rstrip("\n") == tensorcalc.diff("x'*A*x", "x").to_code(language).rstrip("\n")
+    formula = "A : matrix(n, n); expm(A)"
+    refused = run("diff", formula, "--wrt", "A", "--to", language)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "a derivative of expm cannot be written in" in refused.stderr
+
+
 def test_numpy_code_runs() -> None:
     """The NumPy code is a function of the variables."""
     scope: dict[str, Any] = {}

@@ -300,6 +300,8 @@ class _Writer:
         spoken, function, batch = self.spoken, node.function, repeated_over(node)
         x = operands[0]
         if function == "power":
+            if batch and not spoken.known("powers"):
+                raise lacking("a power of each of a stack of matrices", spoken.target)
             if batch:
                 return spoken.say("powers", *operands, rank=node.rank)
             return spoken.say("matrix_power", x, self.integer(operands[1]), rank=node.rank)
