@@ -272,6 +272,27 @@ def test_octave_checks_arguments() -> None:
         assert fits or re.search(r"error: [Xyw] has the size \[.*\], but .* is needed", found)
 
 
+SMALL = [
+    ("x : vector(n); x[5]", "n is 3, but at least 6 is needed"),
+    ("x : vector(n); y : vector(p); sum[r=0..p-1](y[r]*x[r+1])", "n is 3, but at least 4"),
+]
+
+
+@pytest.mark.parametrize("language", ["numpy", "jax", "torch", "octave"])
+@pytest.mark.parametrize(("formula", "message"), SMALL)
+def test_subscripts_are_inside(formula: str, message: str, language: str) -> None:
+    """A size that is too small for a subscript is refused, in derivatives too."""
+    for expression in (tc.parse(formula), tc.diff(formula, "x")):
+        code = expression.to_code(language)
+        assert re.search(r"(reaches|check_least)\(.n., n, ", code)
+        if language == "numpy":
+            scope: dict[str, Any] = {}
+            exec(code, scope)  # noqa: S102
+            given = [np.ones(3)] * len(expression.variables)
+            with pytest.raises(ValueError, match=message):
+                scope["f"](*given)
+
+
 # ── what cannot be said, and names ───────────────────────────────────────────────────────────
 
 LACKING = [

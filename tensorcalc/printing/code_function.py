@@ -14,7 +14,7 @@ from itertools import islice
 
 from tensorcalc.dims import Dim, Dims, display_names
 from tensorcalc.errors import DomainError
-from tensorcalc.ir import Counter, Node, Unknown, Variable, sizes_of
+from tensorcalc.ir import Basis, Counter, Node, Section, Unknown, Variable, sizes_of
 from tensorcalc.limits import metered
 from tensorcalc.matrix_algebra import Wording, worded
 from tensorcalc.matrix_sizes import placed
@@ -49,11 +49,15 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class FunctionParts:
-    """A function: its arguments, the lines that read sizes off them, its body, its results."""
+    """A function: its arguments, the lines that read sizes off them, its body, its results.
+
+    `least` are pairs of a size and what it must at least be, so that subscripts are inside.
+    """
 
     target: Target
     arguments: tuple[Argument, ...]
     sizes: tuple[tuple[str, str], ...]
+    least: tuple[tuple[str, str], ...]
     body: tuple[tuple[str, str], ...]
     results: tuple[str, ...]
     shapes: tuple[str, ...]  # of the results, for the reader
@@ -216,6 +220,8 @@ class _Function:
         codes = [self.spoken.tensor(self.code(root)) for root in self.roots]
         body, results = lines(codes, self.taken)
         text = "\n".join([*[text for _, text in body], *results])
+        least = self.least()
+        text = "\n".join([text, *[part for pair in least for part in pair]])
         used = set(re.findall(r"\w+", text))
         missing = [name for name in self.missing if self.told[name] in used]
         arguments = [self.argument(self.names[name], v) for name, v in self.arguments.items()]
@@ -240,6 +246,7 @@ class _Function:
             self.target,
             tuple([_without_unread(argument, read) for argument in arguments]),
             tuple(sizes[::-1]),
+            least,
             tuple(body),
             tuple(results),
             tuple([self.shape(root.dims) for root in self.roots]),
@@ -262,13 +269,32 @@ class _Function:
         shown = self.shape(node.dims) + (", an integer" if kind == "integer" else "")
         return Argument(name, shown, kind, tuple(extents), is_checked, variable)
 
+    def least(self) -> tuple[tuple[str, str], ...]:
+        """Sizes, and what they must at least be."""
+        found: dict[tuple[Dim, Dim], None] = {}
+        for node in postorder(self.roots):
+            match node:
+                case Basis():
+                    found[node.dims[0], Dim.of(node.position + 1)] = None
+                case Section():
+                    found[node.dims[0], node.dims[1] + node.offset] = None
+                    found[node.offset, Dim.of(0)] = None
+        open_ones = [(size, low) for size, low in found if not _is_enough(size - low)]
+        return tuple([(self.text(size), self.text(low)) for size, low in open_ones])
+
     def text(self, dim: Dim) -> str:
+        """A size as text."""
         return lines([self.size(dim)], set())[1][0]
 
     def shape(self, dims: Dims) -> str:
         """A shape for the reader."""
         inner = ", ".join(str(dim.substitute(self.shown)) for dim in dims)
         return f"({inner},)" if len(dims) == 1 else f"({inner})"
+
+
+def _is_enough(more: Dim) -> bool:
+    """Whether a difference of sizes is never negative: sizes are not."""
+    return all(number >= 0 for _, number in more.terms)
 
 
 def _without_unread(argument: Argument, read: set[str]) -> Argument:

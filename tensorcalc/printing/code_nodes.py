@@ -145,10 +145,9 @@ class _Writer:
             case LeviCivita():
                 return self.signs(node)
             case Merge():
-                axes = self.codes.word(str(node.rank + spoken.target.base - 1))
                 turned = [sizes[0], *sizes[:0:-1]]
                 lists = [commas(sizes), commas(turned), commas(self.turned_axes(node.rank))]
-                return spoken.say("merge", sizes[0], axes, rank=node.rank, lists=lists)
+                return spoken.say("merge", sizes[0], rank=node.rank, lists=lists)
             case Section():
                 return spoken.say("section", *sizes, self.size(node.offset), rank=2)
             case Range():
@@ -167,6 +166,8 @@ class _Writer:
     def signs(self, node: LeviCivita) -> Code:
         """The symbol of Levi and Civita, entry by entry."""
         n = node.rank
+        if self.spoken.known("signs"):
+            return self.spoken.say("signs", rank=n, lists=[[str(n)], commas(self.sizes(node))])
         if n > MAX_PERMUTED:
             raise DomainError(f"eps of {n} indices is not written out (at most {MAX_PERMUTED})")
         flat = dict.fromkeys(product(range(n), repeat=n), 0.0)

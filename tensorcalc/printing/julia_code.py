@@ -63,6 +63,7 @@ def _function(request: Request, parts: FunctionParts) -> str:
         if argument.is_checked:
             extents = ["nothing" if e is None else e for e in argument.extents]
             body.append(f'    check_size("{argument.name}", {argument.name}, {", ".join(extents)})')
+    body += [f'    check_least("{size}", {size}, {low})' for size, low in parts.least]
     outputs = [output.identifier for output in request.outputs]
     lines = [*parts.body]
     if len(outputs) > 1:

@@ -135,6 +135,12 @@ function diagonal(x, labels)
     return [x[place.I[places]...] for place in CartesianIndices(Tuple(sizes))], kept
 end
 """,
+    "check_least": """
+# Refuse a size that is too small for the subscripts.
+function check_least(name, extent, least)
+    extent >= least || throw(DimensionMismatch("$name is $extent, but at least $least is needed"))
+end
+""",
     "check_size": """
 # Refuse an array of another size; nothing stands for any.
 function check_size(name, x, extents...)

@@ -48,6 +48,8 @@ def _function(request: Request, parts: FunctionParts) -> str:
             extents += ["1"] * (2 - len(extents))
             size = f"[{', '.join(extents)}]"
             rows.append(_line(f"check_size('{argument.name}', {argument.name}, {size})"))
+    for size, low in parts.least:
+        rows.append(_line(f"check_least('{size}', {size}, {low})"))
     rows += [_line(f"{name} = {text}") for name, text in parts.body]
     rows += [_line(f"{name} = {text}") for name, text in zip(outputs, parts.results, strict=True)]
     return "\n".join([*rows, "end", ""])

@@ -204,6 +204,14 @@ function [x, labels] = diagonal(x, labels)
   end
 end
 """,
+    "check_least": """
+function check_least(name, extent, least)
+  % Refuse a size that is too small for the subscripts.
+  if extent < least
+    error('%s is %d, but at least %d is needed', name, extent, least);
+  end
+end
+""",
     "check_size": """
 function check_size(name, x, extents)
   % Refuse an array of another size; NaN stands for any.
@@ -224,14 +232,14 @@ MATLAB = Target(
         "pi": "pi",
         "e": "exp(1)",
         "integer": "round({0})",
-        "eye": "eye({0})",
+        "eye": "full(eye({0}))",
         "ones": "ones({*0})",
         "zeros": "zeros({*0})",
         "full": "{0:P} * ones({*0})",
         "unit": "1.0 * ((1:{0}).' == {1})",
         "section": "1.0 * ((1:{0}).' == (1:{1}) + {2:P})",
         "range": "(0:{0:S} - 1).'",
-        "merge": "permute(reshape(eye({0}), [{*1}]), [{*2}])",
+        "merge": "permute(reshape(full(eye({0})), [{*1}]), [{*2}])",
         "flat data": "reshape([{*0}], {*1})",
         "transpose": "{0:A}.'",
         "matmul": "{0:P} * {1:N}",
@@ -248,7 +256,7 @@ MATLAB = Target(
         "row": "{0:A}.'",
         "vec": "reshape({0}, [], 1)",
         "diag": "diag({0})",
-        "diag_matrix": "diag({0})",
+        "diag_matrix": "full(diag({0}))",
         "single": "{0}",
         "entries": "[{*0}].'",
         "joined": "vertcat({*0})",

@@ -88,6 +88,7 @@ def _function(request: Request, parts: FunctionParts) -> str:
         if argument.is_checked:
             extents = ", ".join("None" if e is None else e for e in argument.extents)
             rows.append(wrapped(f'    fits("{argument.name}", {argument.name}, {extents})'))
+    rows += [f'    reaches("{size}", {size}, {low})' for size, low in parts.least]
     rows += [wrapped(f"    {name} = {text}") for name, text in parts.body]
     if len(parts.results) == 1:
         return "\n".join([*rows, wrapped(f"    return {parts.results[0]}"), ""])
@@ -121,7 +122,7 @@ DRAWS = {
 }
 INTEGERS = {
     "numpy": "np.asarray(rng.integers(1, 5, {0}) * 1.0)",
-    "jax": "int(rng.integers(1, 5))",
+    "jax": "jnp.asarray(rng.integers(1, 5, {0}) * 1.0)",
     "torch": "torch.randint(1, 5, {0}, generator=rng, dtype=torch.float64)",
 }
 # property: a drawn matrix that has it, and a direction in which `x` keeps it
@@ -239,7 +240,8 @@ def _drawn(argument: Argument, target: Target, sizes: dict[str, int]) -> str:
     facts = argument.variable.properties if argument.variable else frozenset()
     xp = XP[target.name]
     if "integer" in facts:
-        return INTEGERS[target.name].format(tuple(shape))
+        drawn = INTEGERS[target.name].format(tuple(shape))
+        return f"int({drawn})" if argument.kind == "integer" else drawn
     made = f"draw({', '.join(map(str, shape))})"
     if facts & POSITIVE:
         return f"0.5 + {xp}.abs({made})"

@@ -22,6 +22,7 @@ NUMPY_WORDS = {
     "section": "np.eye({0}, {1}, -{2:A})",
     "range": "np.arange({0}, dtype=float)",
     "merge": "np.eye({0}).reshape({*0})",
+    "signs": "np.linalg.det(np.eye({*0})[np.moveaxis(np.indices(({*1})), 0, -1)])",
     "data": "np.array({0})",
     "complex data": "np.array({0})",
     # products
@@ -165,6 +166,12 @@ def arrays(*given):
         found.append(array if array.dtype.kind in "fc" else array.astype(float))
     return found
 ''',
+    "reaches": '''
+def reaches(name, size, least):
+    """Refuse a size that is too small for the subscripts."""
+    if size < least:
+        raise ValueError(f"{name} is {size}, but at least {least} is needed")
+''',
     "fits": '''
 def fits(name, array, *shape):
     """Refuse an array of another shape; None stands for any size."""
@@ -192,6 +199,7 @@ def _jax(text: str) -> str:
     return text.replace("jax.scipy.special.softmax", "jax.nn.softmax")
 
 
+NUMPY_LIKE = ("logdet", "adjugate", "each", "total", "fits", "reaches")
 JAX_LACKS = ("logm", "sqrtm", "powers", "complex data", *[f"series {name}" for name in SERIES])
 JAX = Target(
     name="jax",
@@ -209,7 +217,7 @@ JAX = Target(
     | {"polygamma": "jax.scipy.special.polygamma({0}, {1})"},
     along={word: _jax(template) for word, template in NUMPY_ALONG.items()},
     helpers={
-        **{name: _jax(HELPERS[name]) for name in ("logdet", "adjugate", "each", "total", "fits")},
+        **{name: _jax(HELPERS[name]) for name in NUMPY_LIKE},
         "sinm": """
 def sinm(x):
     \"\"\"The sine of a matrix, a block of the exponential of a real one.\"\"\"
@@ -376,7 +384,10 @@ def cosm(x):
     large = torch.cat([torch.cat([zero, x], -1), torch.cat([-x, zero], -1)], -2)
     return torch.linalg.matrix_exp(large)[..., : x.shape[-1], : x.shape[-1]]
 ''',
-        **{name: HELPERS[name].replace("np.", "torch.") for name in ("each", "powers", "total")},
+        **{
+            name: HELPERS[name].replace("np.", "torch.")
+            for name in ("each", "powers", "total", "reaches")
+        },
         "arrays": '''
 def arrays(*given):
     """Tensors of one floating-point type, each with as many axes as is asked for; and that type.
