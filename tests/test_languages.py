@@ -141,6 +141,16 @@ def test_nothing_is_remembered_of_other_formulas() -> None:
     np.testing.assert_allclose(scope["f"](**given), formula.evaluate(**given))
 
 
+@pytest.mark.parametrize("exponent", [3, 1, 0, -1, -2])
+def test_powers_go_backwards(exponent: int) -> None:
+    """The derivative of a power whose exponent is negative, or 0."""
+    formula = tc.diff("k : scalar integer; A : matrix(n, n); x : vector(n); A^k*x", "A")
+    given = {"k": exponent, "A": np.array([[2.0, 1.0], [0.5, 3.0]]), "x": np.array([1.0, -2.0])}
+    scope: dict[str, Any] = {}
+    exec(formula.to_code(), scope)  # noqa: S102
+    np.testing.assert_allclose(scope["f"](**given), formula.evaluate(**given), atol=1e-14)
+
+
 # ── the check of derivatives ─────────────────────────────────────────────────────────────────
 
 

@@ -68,7 +68,8 @@ class Target:
         """Every name that the printed code may use for itself."""
         texts = [*self.words.values(), *self.functions.values(), *self.along.values()]
         bare = [re.sub(r"\{[^{}]*\}", " ", text) for text in texts]
-        found = {name for text in bare for name in re.findall(r"(?<![\w.])[A-Za-z]\w*", text)}
+        word = re.compile(r"(?<![\w.])[A-Za-z]\w*(?!\w|=[^=])")  # no names of keywords
+        found = {name for text in bare for name in word.findall(text)}
         return self.reserved | (found - {"x"}) | set(self.helpers)  # x is bound where it stands
 
     def used_helpers(self, text: str) -> Iterator[str]:
