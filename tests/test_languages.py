@@ -169,6 +169,10 @@ def broken(text: str) -> str:
     return text.replace("\nend\n", f"\n  {name[0]} = 2 * {name[0]};\nend\n", 1)
 
 
+SMALL = [
+    ("x : vector(n); x[5]", "n is 3, but at least 6 is needed"),
+    ("x : vector(n); y : vector(p); sum[r=0..p-1](y[r]*x[r+1])", "n is 3, but at least 4"),
+]
 STRUCTURED = [
     "A : {}; x, y : vector(n); x'*A*y + sum(A.^3)",
     "A : {}; x, y : vector(n); exp(x'*A*y)",
@@ -202,6 +206,12 @@ def test_numpy_checks_itself(number: int) -> None:
 def test_check_keeps_structures(formula: str) -> None:
     """Declared structures are drawn and kept."""
     assert check_python(tc.to_code(formula, "numpy", "A")) < 1e-6
+
+
+@pytest.mark.parametrize("formula", [formula for formula, _ in SMALL])
+def test_check_chooses_sizes(formula: str) -> None:
+    """Sizes with which the subscripts are inside."""
+    assert check_python(tc.to_code(formula, "numpy", "x")) < 1e-6
 
 
 @pytest.mark.languages
@@ -280,12 +290,6 @@ def test_octave_checks_arguments() -> None:
     for name, found in in_octave({"f": text}, calls).items():
         fits = name == "call1"  # X may have 3 rows and 2 columns
         assert fits or re.search(r"error: [Xyw] has the size \[.*\], but .* is needed", found)
-
-
-SMALL = [
-    ("x : vector(n); x[5]", "n is 3, but at least 6 is needed"),
-    ("x : vector(n); y : vector(p); sum[r=0..p-1](y[r]*x[r+1])", "n is 3, but at least 4"),
-]
 
 
 @pytest.mark.parametrize("language", ["numpy", "jax", "torch", "octave"])

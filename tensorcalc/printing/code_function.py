@@ -271,16 +271,7 @@ class _Function:
 
     def least(self) -> tuple[tuple[str, str], ...]:
         """Sizes, and what they must at least be."""
-        found: dict[tuple[Dim, Dim], None] = {}
-        for node in postorder(self.roots):
-            match node:
-                case Basis():
-                    found[node.dims[0], Dim.of(node.position + 1)] = None
-                case Section():
-                    found[node.dims[0], node.dims[1] + node.offset] = None
-                    found[node.offset, Dim.of(0)] = None
-        open_ones = [(size, low) for size, low in found if not _is_enough(size - low)]
-        return tuple([(self.text(size), self.text(low)) for size, low in open_ones])
+        return tuple([(self.text(size), self.text(low)) for size, low in least_sizes(self.roots)])
 
     def text(self, dim: Dim) -> str:
         """A size as text."""
@@ -292,9 +283,18 @@ class _Function:
         return f"({inner},)" if len(dims) == 1 else f"({inner})"
 
 
-def _is_enough(more: Dim) -> bool:
-    """Whether a difference of sizes is never negative: sizes are not."""
-    return all(number >= 0 for _, number in more.terms)
+def least_sizes(roots: Sequence[Node]) -> list[tuple[Dim, Dim]]:
+    """Pairs of a size and what it must at least be for the subscripts to be inside."""
+    found: dict[tuple[Dim, Dim], None] = {}
+    for node in postorder(roots):
+        match node:
+            case Basis():
+                found[node.dims[0], Dim.of(node.position + 1)] = None
+            case Section():
+                found[node.dims[0], node.dims[1] + node.offset] = None
+                found[node.offset, Dim.of(0)] = None
+    # a sum of sizes is never negative
+    return [pair for pair in found if any(number < 0 for _, number in (pair[0] - pair[1]).terms)]
 
 
 def _without_unread(argument: Argument, read: set[str]) -> Argument:

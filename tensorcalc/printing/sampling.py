@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from tensorcalc.dims import Dim
 from tensorcalc.errors import DomainError
-from tensorcalc.ir import Basis, Node, Section, Unknown
-from tensorcalc.printing.code_function import Argument, FunctionParts
+from tensorcalc.ir import Node, Unknown
+from tensorcalc.printing.code_function import Argument, FunctionParts, least_sizes
 from tensorcalc.traverse import postorder
 
 # tried in this order, until the results are finite
@@ -20,28 +20,25 @@ INTERVALS = ((-1.0, 1.0), (0.5, 2.0), (0.1, 0.9), (1.1, 3.0), (-0.2, 0.2))
 # what a drawn array becomes, and what a direction; the first that is declared
 STRUCTURES = ("spd", "symmetric", "skew", "diagonal", "lower", "upper", "orthogonal", "invertible")
 POSITIVE = frozenset({"positive", "nonnegative"})
-SMALLEST = 2
+SMALLEST, LARGEST, STEPS = 2, 100, 5  # numbers for sizes
 
 
 def sizes_of_check(parts: FunctionParts, roots: Sequence[Node]) -> dict[str, int]:
-    """A small number for every name of a size, all different and large enough for subscripts."""
-    least: dict[str, int] = {}
-    for node in postorder(roots):
-        if isinstance(node, Basis) and node.dims[0].names:
-            for name in node.dims[0].names:
-                least[name] = max(least.get(name, 0), node.position + 1)
-        if isinstance(node, Section) and node.offset.is_integer:
-            for name in node.dims[0].names:
-                least[name] = max(least.get(name, 0), node.offset.constant + SMALLEST)
-    dims: list[Dim] = [d for a in parts.arguments if a.variable for d in a.variable.dims]
-    names = dict.fromkeys(name for dim in dims for name in dim.names)
-    sizes: dict[str, int] = {}
-    for name in names:
-        number = max(SMALLEST, least.get(name, 0))
-        while number in sizes.values():
-            number += 1
-        sizes[name] = number
-    return sizes
+    """Small different numbers for the names of sizes: rising, or falling, if subscripts fit."""
+    dims = [dim for a in parts.arguments if a.variable for dim in a.variable.dims]
+    names = list(dict.fromkeys(name for dim in dims for name in dim.names))
+    limits = [pair for pair in least_sizes(roots) if set(names).issuperset(_names(*pair))]
+    for start in range(SMALLEST, LARGEST):
+        for step in range(1, STEPS):
+            for order in (names, names[::-1]):
+                sizes = {name: start + step * k for k, name in enumerate(order)}
+                if all(size.value(sizes) >= low.value(sizes) for size, low in limits):
+                    return {name: sizes[name] for name in names}
+    raise DomainError("no small sizes were found with which all subscripts are inside")
+
+
+def _names(*dims: Dim) -> list[str]:
+    return [name for dim in dims for name in dim.names]
 
 
 def structure(argument: Argument) -> str | None:
