@@ -24,6 +24,7 @@ from languages import (
     run_python,
     write_julia,
 )
+from strategies import focused, program
 
 import tensorcalc as tc
 from tensorcalc.cli.main import cli
@@ -126,6 +127,55 @@ def test_octave() -> None:
     """All cases in one process."""
     needs("octave")
     assert_equal(run_octave(cases()), cases())
+
+
+def random_cases(language: str, seeds: range) -> tuple[Case, ...]:
+    """Random programs and a derivative of each, but for what the language cannot say."""
+    found: list[Case] = []
+    for seed in seeds:
+        made = program(seed) if seed % 2 else focused(seed)
+        if made.problem.unknown:
+            continue
+        formula = tc.parse(made.text)
+        names = [name for name in formula.variables if name not in made.problem.integers]
+        derivatives = [tc.diff(formula, name) for name in names[:1]]
+        for k, expression in enumerate([formula, *derivatives]):
+            values = {name: made.problem.data[name] for name in expression.variables}
+            expected = expression.evaluate(**values)
+            try:
+                expression.to_code(language)
+            except tc.DomainError:
+                continue
+            if np.all(np.isfinite(expected)):
+                found.append(Case(f"case{seed}_{k}", expression, values, expected))
+    return tuple(found)
+
+
+@pytest.mark.languages
+@pytest.mark.parametrize("language", ["jax", "torch", "octave"])
+def test_random_programs(language: str, jax: Any) -> None:
+    """Programs of the property tests, and their derivatives."""
+    library = needs(language)
+    chosen = random_cases(language, range(60))
+    assert len(chosen) > 60
+    if language == "octave":
+        results: list[Any] = run_octave(chosen)
+    else:
+        convert = library.as_tensor if language == "torch" else jax.numpy.asarray
+        results = []
+        for case in chosen:
+            variables = case.expression.variables.values()
+            scope: dict[str, Any] = {}
+            exec(case.expression.to_code(language), scope)  # noqa: S102
+            given = [
+                int(array) if "integer" in v.properties else convert(np.asarray(array))
+                for v, array in zip(variables, case.arguments, strict=True)
+            ]
+            results.append(np.asarray(scope["f"](*given)))
+    for case, found in zip(chosen, results, strict=True):
+        assert found.shape == case.expected.shape, case.name
+        scale = np.max(np.abs(case.expected), initial=1.0)
+        np.testing.assert_allclose(found, case.expected, 1e-7, 1e-8 * scale, err_msg=case.name)
 
 
 def test_nothing_is_remembered_of_other_formulas() -> None:
