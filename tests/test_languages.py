@@ -258,7 +258,7 @@ def test_check_keeps_structures(formula: str) -> None:
     assert check_python(tc.to_code(formula, "numpy", "A")) < 1e-6
 
 
-@pytest.mark.parametrize("formula", [formula for formula, _ in SMALL])
+@pytest.mark.parametrize("formula", [*[formula for formula, _ in SMALL], "x*tr(eye(n))/n"])
 def test_check_chooses_sizes(formula: str) -> None:
     """Sizes with which the subscripts are inside."""
     assert check_python(tc.to_code(formula, "numpy", "x")) < 1e-6

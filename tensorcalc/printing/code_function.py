@@ -36,7 +36,7 @@ class Argument:
     """An argument of the function: an array of `extents`, an integer, or a function.
 
     `extents` are expressions of sizes, None where nothing is known of them. `variable` is what the
-    argument stands for, if it is one of the formula.
+    argument stands for, if it is one of the formula, `size` the name of the size, if it is one.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Argument:
     extents: tuple[str | None, ...]
     is_checked: bool  # whether its extents are more than what sizes are read off
     variable: Variable | None = None
+    size: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,8 @@ class _Function:
         missing = [name for name in self.missing if self.told[name] in used]
         arguments = [self.argument(self.names[name], v) for name, v in self.arguments.items()]
         arguments += [
-            Argument(self.told[name], "an integer", "integer", (), False) for name in missing
+            Argument(self.told[name], "an integer", "integer", (), False, size=name)
+            for name in missing
         ]
         for name, node in self.unknowns.values():
             if node.is_applied:

@@ -173,6 +173,8 @@ def _check(request: Request, parts: FunctionParts) -> str:
 
 def _drawn(argument: Argument, sizes: dict[str, int]) -> str:
     """The expression of a random value of an argument."""
+    if argument.size:
+        return str(sizes[argument.size])
     shape = shape_of(argument, sizes)
     extents = ", ".join(map(str, shape))
     facts = argument.variable.properties if argument.variable else frozenset()

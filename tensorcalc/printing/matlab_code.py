@@ -168,6 +168,8 @@ def _check(request: Request, parts: FunctionParts) -> str:
 
 def _drawn(argument: Argument, sizes: dict[str, int]) -> str:
     """The expression of a random value of an argument."""
+    if argument.size:
+        return str(sizes[argument.size])
     shape = [*shape_of(argument, sizes), 1, 1]
     extents = ", ".join(map(str, shape[: max(2, len(shape) - 2)]))
     facts = argument.variable.properties if argument.variable else frozenset()

@@ -236,6 +236,8 @@ def _check(request: Request, parts: FunctionParts) -> str:
 
 def _drawn(argument: Argument, target: Target, sizes: dict[str, int]) -> str:
     """The expression of a random value of an argument."""
+    if argument.size:
+        return str(sizes[argument.size])
     shape = shape_of(argument, sizes)
     facts = argument.variable.properties if argument.variable else frozenset()
     xp = XP[target.name]

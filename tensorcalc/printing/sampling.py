@@ -26,7 +26,8 @@ SMALLEST, LARGEST, STEPS = 2, 100, 5  # numbers for sizes
 def sizes_of_check(parts: FunctionParts, roots: Sequence[Node]) -> dict[str, int]:
     """Small different numbers for the names of sizes: rising, or falling, if subscripts fit."""
     dims = [dim for a in parts.arguments if a.variable for dim in a.variable.dims]
-    names = list(dict.fromkeys(name for dim in dims for name in dim.names))
+    asked = [argument.size for argument in parts.arguments if argument.size]
+    names = list(dict.fromkeys([*(name for dim in dims for name in dim.names), *asked]))
     limits = [pair for pair in least_sizes(roots) if set(names).issuperset(_names(*pair))]
     for start in range(SMALLEST, LARGEST):
         for step in range(1, STEPS):
