@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the same names for type checkers; `as` says that they are e
         jvp as jvp,
         parse as parse,
         steps as steps,
+        to_code as to_code,
         value_and_grad as value_and_grad,
         vjp as vjp,
     )
@@ -126,7 +127,8 @@ if TYPE_CHECKING:  # the same names for type checkers; `as` says that they are e
 
 _HOMES = {
     "api": (
-        "compile diff differential grad hessian hvp jacobian jvp parse steps value_and_grad vjp"
+        "compile diff differential grad hessian hvp jacobian jvp parse steps to_code "
+        "value_and_grad vjp"
     ),
     "construct": (
         "block commutation counter delta divide einsum eps eye function hadamard matrix power "

@@ -356,6 +356,42 @@ def hvp(formula: Formula, names: Names, directions: Names) -> Expr | dict[str, E
     return results[names] if isinstance(names, str) else results
 
 
+def to_code(formula: Formula, language: str = "numpy", wrt: Names = (), *, name: str = "f") -> str:
+    """The text of a function in another language that computes a formula and its derivatives.
+
+    It stands alone: imports, helpers, a comment with the formulas and the shapes, checks of the
+    arguments. With derivatives it brings along ``check_derivatives``, which compares them with
+    central differences at random arguments.
+
+    Parameters
+    ----------
+    language
+        ``numpy``, ``jax``, ``torch``, ``julia``, ``matlab`` (or ``octave``), or ``latex``: a
+        document with the formulas and their shapes.
+    wrt
+        The variables by which the derivative is computed, too: ``gradient_w``, or
+        ``derivative_w`` of what is no scalar.
+    name
+        What the function is called.
+
+    Raises
+    ------
+    DomainError
+        There is no such language, or it cannot say a function of the formula.
+
+    >>> print(to_code("x'*A*x", "matlab", "x").splitlines()[0])
+    function [value, gradient_x] = f(x, A)
+    """
+    from tensorcalc.printing.takeaway import Output, Request, write
+
+    expression = _expression(formula)
+    kind = "derivative" if expression.node.rank else "gradient"
+    outputs = [Output("value", expression)]
+    for variable in dict.fromkeys(_variable(expression, given).name for given in _names(wrt)):
+        outputs.append(Output(f"{kind} {variable}", diff(expression, variable), variable))
+    return write(language, Request(name, tuple(outputs), expression.variables))
+
+
 def compile(formula: Formula | Mapping[str, Formula]) -> Kernel:  # noqa: A001  (the public name)
     """A compiled kernel of one formula, or of several that share their work.
 

@@ -250,12 +250,21 @@ class Expr:
         return document.to_einsum(self._stated, self.variables)
 
     def to_code(self, language: str = "numpy") -> str:
-        """A function in a programming language; ``"numpy"`` so far."""
-        if language != "numpy":
-            raise DomainError(f"no code for {language!r}", None, "the languages are numpy")
-        from tensorcalc.printing.numpy import to_numpy
+        """A function in another language, with what it needs: a text that stands alone.
 
-        return to_numpy(self._stated, self.variables)
+        Parameters
+        ----------
+        language
+            ``numpy``, ``jax``, ``torch``, ``julia``, ``matlab`` (or ``octave``), or ``latex``.
+
+        Raises
+        ------
+        DomainError
+            There is no such language, or it cannot say a function of the formula.
+        """
+        from tensorcalc.api import to_code
+
+        return to_code(self, language)
 
     # ── numbers ──────────────────────────────────────────────────────────────────────────────
 

@@ -64,7 +64,8 @@ class Wording:
     )
 
 
-_WORDING = ContextVar("wording", default=Wording())  # noqa: B039  (it is frozen)
+_PLAIN = Wording()  # where nothing is said; it remembers nothing, as formulas come and go
+_WORDING = ContextVar("wording", default=_PLAIN)  # noqa: B039  (it is frozen)
 
 
 @contextmanager
@@ -727,6 +728,8 @@ def _mirrored(items: Sequence[tuple[Fraction, Matrix]], keys: set[bytes]) -> boo
 
 def _factored(items: list[tuple[Fraction, Matrix]]) -> Matrix:
     """The sum with common factors taken out; parts of sums are met again and again."""
+    if _WORDING.get() is _PLAIN:
+        return _with_factors_out(items)
     known = _WORDING.get().factored
     if len(known) > MAX_KNOWN:
         known.clear()

@@ -99,13 +99,23 @@ def test_diff_json() -> None:
     assert json.loads(output("diff", "x'*A*x", "--wrt", "x", "--to", "json")) == facts
 
 
+@pytest.mark.parametrize("language", ["jax", "torch", "julia", "matlab", "octave"])
+def test_diff_to_code(language: str) -> None:
+    """The code of a language; what it lacks is one error."""
+    text = output("diff", "x'*A*x", "--wrt", "x", "--to", language)
+    assert text.rstrip("\n") == tensorcalc.diff("x'*A*x", "x").to_code(language).rstrip("\n")
+    formula = "A : matrix(n, n); expm(A)"
+    refused = run("diff", formula, "--wrt", "A", "--to", language)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "a derivative of expm cannot be written in" in refused.stderr
+
+
 def test_numpy_code_runs() -> None:
     """The NumPy code is a function of the variables."""
     scope: dict[str, Any] = {}
     exec(output("diff", "x'*A*x", "--wrt", "x", "--to", "numpy"), scope)  # noqa: S102
-    (function,) = (f for name, f in scope.items() if callable(f) and not name.startswith("__"))
     A, x = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 2.0])
-    np.testing.assert_allclose(function(A=A, x=x), (A + A.T) @ x)
+    np.testing.assert_allclose(scope["f"](A=A, x=x), (A + A.T) @ x)
 
 
 def test_greek_names() -> None:

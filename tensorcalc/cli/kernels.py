@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,9 +16,14 @@ from tensorcalc.cli.options import (
     json_option,
     outputs_of,
     parse_formula,
+    spelled,
     split_arguments,
     to_json,
 )
+from tensorcalc.printing.languages import WRITERS
+
+if TYPE_CHECKING:
+    from tensorcalc.expression import Expr
 
 NOMINAL_SIZE = 100  # of a size that is not given
 
@@ -40,21 +46,27 @@ def _formula(file: Any, arguments: tuple[str, ...]) -> str:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, writable=True),
-    help="The module to write; without it the kernel's text is printed.",
+    help="The file to write; without it the text is printed.",
 )
+@click.option("--to", type=click.Choice(list(WRITERS)), help="The language, if it is not Numba's.")
 @file_option
 @debug_option
 def compile_command(
-    formula: tuple[str, ...], wrt: tuple[str, ...], output: str | None, file: Any
+    formula: tuple[str, ...], wrt: tuple[str, ...], output: str | None, to: str | None, file: Any
 ) -> None:
-    """Write a Python module that computes FORMULA and its derivatives.
+    """Write a module that computes FORMULA and its derivatives.
 
-    The module needs NumPy, SciPy and Numba, but not tensorcalc. Its function `run` takes the
-    variables by name.
+    It is a Python module that needs NumPy, SciPy and Numba, but not tensorcalc; its function `run`
+    takes the variables by name. With --to it is code of another language, which checks its
+    arguments, and its derivatives by differences when asked.
 
     \b
       tensorcalc compile "sum(log(1 + exp(-y.*(X*w))))" --wrt w -o logistic.py
+      tensorcalc compile "sum(log(1 + exp(-y.*(X*w))))" --wrt w --to octave -o logistic.m
     """  # noqa: D301
+    if to is not None:
+        _write_code(parse_formula(_formula(file, formula)), wrt, to, output)
+        return
     from tensorcalc.api import compile as compile_kernel
 
     expression = parse_formula(_formula(file, formula))
@@ -63,13 +75,31 @@ def compile_command(
     if output is None:
         click.echo(kernel.source, nl=False)
         return
+    _save(output, lambda: kernel.save(output))
+
+
+def _save(output: str, save: Callable[[], object]) -> None:
+    """Write a file, and say so."""
     if Path(output).exists() and not Path(output).is_file():
         raise click.UsageError(f"{output} is not a regular file")
     try:
-        kernel.save(output)
+        save()
     except OSError as error:
         raise click.UsageError(f"{output}: {error.strerror or error}") from None
     click.echo(f"wrote {output}", err=True)
+
+
+def _write_code(expression: Expr, wrt: tuple[str, ...], to: str, output: str | None) -> None:
+    """Print or save the code of another language; a function of MATLAB is called as its file."""
+    from tensorcalc.api import to_code
+
+    stem = Path(output).stem if output else "f"
+    named = stem if to in ("matlab", "octave") else "f"
+    text = to_code(expression, to, [spelled(name) for name in wrt], name=named)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    _save(output, lambda: Path(output).write_text(text, encoding="utf-8"))
 
 
 @click.command("plan")

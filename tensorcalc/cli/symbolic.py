@@ -19,6 +19,7 @@ from tensorcalc.cli.options import (
     wrt_option,
 )
 from tensorcalc.layout import LAYOUTS
+from tensorcalc.printing.languages import WRITERS
 
 if TYPE_CHECKING:
     from tensorcalc.expression import Expr
@@ -32,6 +33,12 @@ NOTATIONS: dict[str, Callable[[Expr, str], str]] = {
     "index": lambda expression, layout: expression.to_index(),
     "einsum": lambda expression, layout: expression.to_einsum(),
     "numpy": lambda expression, layout: expression.to_code("numpy"),
+}
+# code of other languages, which may lack what a formula needs
+CODES: dict[str, Callable[[Expr, str], str]] = {
+    name: lambda expression, layout, name=name: expression.to_code(name)  # type: ignore[misc]
+    for name in WRITERS
+    if name not in NOTATIONS
 }
 WITH_LAYOUT = ("text", "unicode", "latex", "mathml", "json")
 
@@ -49,7 +56,7 @@ WITH_LAYOUT = ("text", "unicode", "latex", "mathml", "json")
 )
 @click.option(
     "--to",
-    type=click.Choice([*NOTATIONS, "json"]),
+    type=click.Choice([*NOTATIONS, *CODES, "json"]),
     default="text",
     show_default=True,
     help="The notation of the result.",
@@ -114,7 +121,7 @@ def diff_command(
     if to != "json":
         if to in WITH_LAYOUT and any(derivative.groups) and not differential:
             click.echo(f"layout: {layout}", err=True)
-        click.echo(NOTATIONS[to](derivative, layout))
+        click.echo((NOTATIONS | CODES)[to](derivative, layout))
         if to == "text" and canonical is not None:
             *definitions, line = canonical.split("\n")
             click.echo("\n".join([*[f"# {d}" for d in definitions], f"# canonical form: {line}"]))
