@@ -65,7 +65,7 @@ class Wording:
 
 
 _PLAIN = Wording()  # where nothing is said; it remembers nothing, as formulas come and go
-_WORDING = ContextVar("wording", default=_PLAIN)  # noqa: B039  (it is frozen)
+_WORDING = ContextVar("wording", default=_PLAIN)
 
 
 @contextmanager
