@@ -100,7 +100,9 @@ def _arrays(values: Mapping[str, Any], variables: Mapping[str, Variable]) -> lis
         dtype = arrays[name].dtype
         if jnp.issubdtype(dtype, jnp.floating) and not isinstance(value, int | float):
             types.add(dtype)
-    target = jnp.float32 if types == {jnp.dtype(jnp.float32)} else jax.dtypes.canonicalize_dtype(float)
+    target = (
+        jnp.float32 if types == {jnp.dtype(jnp.float32)} else jax.dtypes.canonicalize_dtype(float)
+    )
     return [a if a.dtype == target else a.astype(target) for a in arrays.values()]
 
 
@@ -176,9 +178,7 @@ def _primitive() -> Any:
 
     def batch(arrays: Any, axes: Any, *, program: Program, depth: int) -> tuple[Any, Any]:
         moved = [
-            jax.numpy.expand_dims(array, 0)
-            if axis is None
-            else jax.numpy.moveaxis(array, axis, 0)
+            jax.numpy.expand_dims(array, 0) if axis is None else jax.numpy.moveaxis(array, axis, 0)
             for array, axis in zip(arrays, axes, strict=True)
         ]
         found = bind(program, depth + 1, *moved)

@@ -105,7 +105,9 @@ class Program:
             seed = Variable.of(_new(f"cotangent of {name}", everything), node.dims)
             everything[seed.name] = seed
             axes = tuple(range(node.rank))
-            terms.append((Fraction(1), canonical.einsum(0, node.dims, [(seed, axes), (node, axes)])))
+            terms.append(
+                (Fraction(1), canonical.einsum(0, node.dims, [(seed, axes), (node, axes)]))
+            )
         variables = [self.variables[name] for name in wanted]
         pulled = calculus.vjp(canonical.add((), terms), canonical.number(1), variables)
         nodes = simplify([pulled[variable] for variable in variables])
@@ -142,7 +144,9 @@ class Signature:
         first = [known_variable(name, variables).name for name in names]
         if len(set(first)) < len(first):
             raise TensorcalcError("a variable is named twice")
-        self.variables = {n: variables[n] for n in [*first, *[n for n in variables if n not in first]]}
+        self.variables = {
+            n: variables[n] for n in [*first, *[n for n in variables if n not in first]]
+        }
         self.needed = [n for n in self.variables if n in variables_of(*nodes)]
         for node in [*nodes, *self.variables.values()]:
             if node.is_complex:

@@ -120,7 +120,7 @@ def _autograd() -> Any:
     """The `torch.autograd.Function` of all programs."""
     torch = library("torch", "torch")
 
-    class Compiled(torch.autograd.Function):  # type: ignore[misc]  # of unknown type
+    class Compiled(torch.autograd.Function):  # type: ignore[misc, name-defined]
         """A program repeated over the first `depth` axes of its inputs."""
 
         @staticmethod
