@@ -37,7 +37,8 @@ def from_sympy(
         same; a symbol that is the size of something is that size wherever it stands.
     indices
         The free indices of `expr` (symbols or `Idx`) in the order of the result's axes;
-        otherwise in alphabetical order. They come before the axes of a matrix or array.
+        otherwise in alphabetical order. They come before the axes of a matrix or array. An `Idx`
+        may be one that does not occur.
     vectors
         SymPy's vectors are matrices of one column. If true, matrices of one column or one row
         become vectors, and axes of one entry are dropped from the result; otherwise they stay.
@@ -69,16 +70,20 @@ def from_sympy(
 
     reader = ArrayReader(sympy, vectors, first, properties or {})
     reading = reader.whole(sympy.sympify(expr))
-    free = {index.key: index for index in reader.free.values()}
-    order = [free[s].key for s in indices if s in free] if indices else sorted(free, key=str)
-    if set(order) != set(reading.labels):
+    for index in indices:  # of one that does not occur it is the same for all
+        if isinstance(index, sympy.Idx):
+            reader.index(index, {})
+    free = {index.key: index.size for index in reader.free.values()}
+    order = [reader.free[s].key for s in indices if s in reader.free]
+    order = order if indices else sorted(reading.labels, key=str)
+    if len(set(order)) < len(indices) or not set(order) >= set(reading.labels):
         listed = ", ".join(map(str, reading.labels)) or "none"
         raise IndexNotationError(f"the free indices are {listed}, not {quote(str(tuple(indices)))}")
     axes = [("own", k) for k in range(len(reading.own))]
     kept = [axis for axis, dim in zip(axes, reading.own, strict=True)
             if not (vectors and dim == Dim.of(1))]  # fmt: skip
     labels = (*reading.labels, *axes)
-    sizes = dict(zip(labels, reading.node.dims, strict=True))
+    sizes = {**{key: free[key] for key in order}, **dict(zip(labels, reading.node.dims, strict=True))}
     node = canonical.contract([*order, *kept], sizes, [(reading.node, labels)])
     (node,) = simplify([node])
     row = kept == axes[1:] and len(axes) == 2 and not order

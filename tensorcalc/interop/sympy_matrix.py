@@ -51,7 +51,10 @@ def matrix_of(root: Node, names: Names, form: str = "matrix", *, row: bool = Fal
     values: dict[str, Any] = {"pi": names.sympy.pi, "e": names.sympy.E}
     dims = {name: variable.dims for name, variable in names.variables.items()}
     for name, variable in names.variables.items():
-        values[name] = names.array(variable, "matrix") if variable.rank else names.scalar(variable)
+        if variable.rank in (1, 2):
+            values[name] = names.array(variable, "matrix")
+        elif not variable.rank:
+            values[name] = names.scalar(variable)
     made: Any = None
     for name, helper, shape in [*found.helpers, ("", node, found.result)]:
         place = None if shape is None else placed(shape, helper.dims, dims)
@@ -263,7 +266,7 @@ class _Writer:
             if name in TOTALS:
                 return self.total(name, parts[0], place.parts[0])
             if name == "softmax" and shape != "matrix":
-                grown = parts[0].applyfunc(sympy.exp)
+                grown = self.applied("exp", parts[0])
                 return grown / self.total("sum", grown, place.parts[0])
         match name:
             case "tr":
@@ -284,15 +287,20 @@ class _Writer:
                 return self.names.diagonal.DiagMatrix(parts[0])
         raise refused(name, self.form)
 
+    def applied(self, function: str, matrix: Any) -> Any:
+        """A function of ours of one argument, entry by entry."""
+        symbol = self.sympy.Symbol(self.names.new(letters="tuvw"))
+        return matrix.applyfunc(self.sympy.Lambda(symbol, written(function, [symbol])))
+
     def total(self, name: str, matrix: Any, place: Place) -> Any:
         """A reduction of all entries."""
         sympy = self.sympy
         if name in ("norm2", "normF"):
             return sympy.sqrt(self.number(matrix.T * matrix))
         if name == "norm1":
-            matrix = matrix.applyfunc(sympy.Abs)
+            matrix = self.applied("abs", matrix)
         if name == "logsumexp":
-            matrix = matrix.applyfunc(sympy.exp)
+            matrix = self.applied("exp", matrix)
         rows, columns = place.shape
         one = Dim.of(1)
         chain = [matrix]
@@ -310,7 +318,7 @@ class _Writer:
         rows, columns = place.shape
         one = Dim.of(1)
         if name in ("logsumexp", "softmax"):
-            matrix = matrix.applyfunc(self.sympy.exp)
+            matrix = self.applied("exp", matrix)
         sums = self.ones(one, rows) * matrix if axis == 1 else matrix * self.ones(columns, one)
         if name == "softmax":
             size = rows if axis == 1 else columns
@@ -319,7 +327,7 @@ class _Writer:
             return self.sympy.HadamardProduct(matrix, power)
         if name == "mean":
             return sums / self.size(rows if axis == 1 else columns)
-        return sums.applyfunc(self.sympy.log) if name == "logsumexp" else sums
+        return self.applied("log", sums) if name == "logsumexp" else sums
 
 
 def _is_entrywise(x: Matrix) -> bool:

@@ -97,6 +97,17 @@ def unsupported(expr: Any, why: str = "has no counterpart in tensorcalc") -> Dom
     return DomainError(f"{type(expr).__name__} {why}: {quote(str(expr))}")
 
 
+def is_positive(dim: Dim) -> bool:
+    """Whether a number made of sizes is certainly not negative; a size is at least 1."""
+    signs = [number for names, number in dim.terms if names]
+    return all(number > 0 for number in signs) and sum(signs) + dim.constant >= 0
+
+
+def is_inside(inner: Dim, offset: Dim, outer: Dim) -> bool:
+    """Whether a stretch certainly lies within an axis."""
+    return is_positive(offset) and is_positive(outer - inner - offset)
+
+
 class Reader:
     """The names and sizes of one expression."""
 
@@ -114,6 +125,7 @@ class Reader:
 
     def whole(self, expr: Any) -> Reading:
         """The reading of a whole expression."""
+        self.collect(expr)
         trampoline(self.read(expr, {}))
         solved = self.shapes.resolve
         self.free = {s: Index(i.key, solved(i.size), solved(i.start)) for s, i in self.free.items()}
@@ -139,6 +151,24 @@ class Reader:
                 return found
         raise unsupported(expr)
 
+    def collect(self, expr: Any) -> None:
+        """Enter the names that are sizes: those in shapes and in the ranges of subscripts."""
+        sympy = self.sympy
+        for part in sympy.preorder_traversal(expr):
+            found: list[Any] = []
+            if isinstance(part, sympy.Indexed):
+                continue
+            if isinstance(part, sympy.Idx):
+                found = [part.lower, part.upper]
+            elif isinstance(getattr(part, "shape", None), tuple | sympy.Tuple):
+                found = list(part.shape)
+            elif isinstance(part, sympy.Sum | sympy.Product):
+                for symbol, low, high in part.limits:
+                    if isinstance(part, sympy.Product) or self.is_subscript(symbol, part.function):
+                        found += [low, high]
+            for size in found:
+                self.sizes |= {symbol.name for symbol in getattr(size, "free_symbols", ())}
+
     # ── sizes ────────────────────────────────────────────────────────────────────────────────
 
     def dim(self, size: Any) -> Dim:
@@ -153,10 +183,8 @@ class Reader:
                 if factor.is_Integer:
                     part = part * int(factor)
                 elif isinstance(base, sympy.Symbol) and whole:
-                    name = check_name(base.name)
-                    self.sizes.add(name)
                     for _ in range(int(power)):
-                        part = part * Dim.of(name)
+                        part = part * Dim.of(check_name(base.name))
                 else:
                     raise DomainError(f"{quote(str(size))} is no size: integers and names are")
             total = total + part
@@ -272,6 +300,8 @@ class Reader:
 
     def read_Symbol(self, expr: Any, scope: Scope) -> Reading:
         bound = scope.get(expr, self.free.get(expr))
+        if isinstance(expr, self.sympy.Idx):
+            bound = self.index(expr, scope)
         if isinstance(bound, Index):  # the index as a number
             return Reading(Range.of(bound.size, bound.start), (bound.key,))
         if bound is not None:
@@ -484,6 +514,8 @@ class Reader:
                 found.append((index, self.dim(stride)))
             else:
                 rest += term
+        if not {symbol.name for symbol in rest.free_symbols} <= self.sizes:
+            raise DomainError(f"the subscript {quote(str(expr))} is no index plus an integer")
         found.sort(key=lambda pair: (len(pair[1].names), pair[1].constant))
         stride = ONE
         for index, times in found:
@@ -538,6 +570,10 @@ class Reader:
         offset = right.start + other - left.start - shift  # left = right + offset
         if offset == Dim.of(0) and left.size == right.size:
             return Reading(Delta.of(left.size), (left.key, right.key))
+        if not is_inside(right.size, offset, left.size):
+            zero = Dim.of(0)
+            if is_inside(left.size, zero - offset, right.size) or not is_positive(offset):
+                left, right, offset = right, left, zero - offset
         return Reading(Section.of(left.size, right.size, offset), (left.key, right.key))
 
     def read_LeviCivita(self, expr: Any, scope: Scope) -> Reading:
