@@ -84,7 +84,9 @@ def _explicit(sympy: Any, arrays: Any, expr: Any, known: Mapping[Any, Any]) -> A
             return expr.applyfunc(lambda entry: _explicit(sympy, arrays, entry, known))
         if isinstance(expr, sympy.NDimArray):
             return expr.applyfunc(lambda entry: _explicit(sympy, arrays, entry, known))
-        return expr.xreplace(known) if isinstance(expr, sympy.Lambda) else _as_explicit(expr)
+        if isinstance(expr, sympy.Lambda):
+            return sympy.Lambda(expr.signature, _explicit(sympy, arrays, expr.expr, known))
+        return _as_explicit(expr)
     made = [_explicit(sympy, arrays, arg, known) for arg in expr.args]
     if isinstance(expr, arrays.ArrayElement):
         return made[0][tuple(map(int, expr.indices))] if expr.indices else made[0]

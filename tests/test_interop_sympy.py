@@ -19,6 +19,7 @@ from tensorcalc.interpret import evaluate
 
 pytestmark = pytest.mark.interop
 
+SETUP_SIZES = "nmkpqrstl"  # letters that sizes have, which mean something else in SymPy
 SIZES = {"n": 3, "m": 4, "k": 2}
 # the symbols of the tables, as a user makes them
 SETUP = """
@@ -210,6 +211,14 @@ def _evaluate(
     return evaluate([formula.node], arrays, sizes, np.dtype(np.float64))[0]
 
 
+def _subscripts(formula: tc.Expr) -> list[Any]:
+    """Indices for the entry of a formula that know their ranges, also where it has none of them."""
+    sympy = import_module("sympy")
+    names = {name: sympy.Symbol(name) for name in SETUP_SIZES}
+    sizes = [sympy.sympify(size, locals=names) for size in formula.shape]
+    return [sympy.Idx(f"index{k}", size) for k, size in enumerate(sizes)]
+
+
 @pytest.mark.parametrize("text", READINGS)
 @pytest.mark.parametrize("form", ["matrix", "indexed", "array"])
 def test_round_trip(symbols: dict[str, Any], text: str, form: str) -> None:
@@ -224,11 +233,8 @@ def test_round_trip(symbols: dict[str, Any], text: str, form: str) -> None:
     except tc.DomainError as error:
         assert "has no counterpart in SymPy's" in str(error)  # noqa: PT017
         return
-    sympy = import_module("sympy")
-    subscripts: list[Any] = []
-    if form == "indexed":
-        sizes = [sympy.sympify(size) for size in formula.shape]
-        subscripts = [sympy.Idx(f"i{k}", size) for k, size in enumerate(sizes)]
+    subscripts = _subscripts(formula) if form == "indexed" else []
+    if subscripts:
         expr = to_sympy(formula, form, indices=subscripts)
     again = from_sympy(expr, indices=subscripts)
     values = values_of(formula)
@@ -391,9 +397,16 @@ def test_random_programs(form: str) -> None:
         if expr.has(import_module("sympy").zoo):  # one through a condition that is false
             continue
         words = {name: " ".join(v.properties) for name, v in formula.variables.items()}
-        again = from_sympy(expr, properties={name: word for name, word in words.items() if word})
+        subscripts = _subscripts(formula) if form == "indexed" else []
+        if subscripts:
+            expr = to_sympy(formula, form, indices=subscripts)
+        words = {name: word for name, word in words.items() if word}
+        again = from_sympy(expr, properties=words, indices=subscripts)
         data = {name: made.problem.data[name] for name in formula.variables}
         sizes = bind_sizes(formula.variables, {n: np.asarray(v) for n, v in data.items()})
+        letters = formula._size_letters()  # what sizes without a name are called
+        sizes |= {letter: sizes[name] for name, letter in letters.items() if name in sizes}
+        data |= {name: sizes[name] for name in again.variables if name in sizes}
         found, expected = (_evaluate(f, data, sizes) for f in (again, formula))
         np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8, err_msg=made.text)
         written += 1

@@ -166,13 +166,11 @@ class _Writer:
                     continue
                 known[inner] = self.entry(inner, [known[o] for o in inner.operands])
             else:
-                taken = [str(symbol) for symbol in leaves.values()]
-                symbol = self.sympy.Symbol(self.names.new(taken, "tuvw"))
-                leaves[inner] = known[inner] = symbol
+                leaves[inner] = known[inner] = self.sympy.Dummy()
         if len(leaves) != 1:
             raise refused(f"{node.function} of several arrays, entry by entry", FORM)
         ((leaf, symbol),) = leaves.items()
-        function = self.sympy.Lambda(symbol, known[node])
+        function = self.names.function(symbol, known[node])
         return self.arrays.ArrayElementwiseApplyFunc(function, self.made[leaf])
 
     def scalar(self, node: Node) -> Any:

@@ -211,7 +211,7 @@ class _Writer:
             raise refused(f"{x.data} of several matrices, entry by entry", self.form)
         ((symbol, leaf),) = leaves.values()
         inner: Any = yield self.value(leaf)
-        return inner.applyfunc(sympy.Lambda(symbol, body))
+        return inner.applyfunc(self.names.function(symbol, body))
 
     def body(self, place: Place, leaves: dict[Matrix, tuple[Any, Place]]) -> Steps[Any]:
         """One entry in terms of entries of `leaves`."""
@@ -223,9 +223,7 @@ class _Writer:
         inside = x.op in (*POINTWISE, "sum") or chain or _is_entrywise(x)
         if not inside:
             if x not in leaves:
-                taken = [str(symbol) for symbol, _ in leaves.values()]
-                symbol = sympy.Symbol(self.names.new(taken, "tuvw"))
-                leaves[x] = symbol, place
+                leaves[x] = sympy.Dummy(), place
             return leaves[x][0]
         parts = []
         for part in place.parts:
@@ -289,8 +287,8 @@ class _Writer:
 
     def applied(self, function: str, matrix: Any) -> Any:
         """A function of ours of one argument, entry by entry."""
-        symbol = self.sympy.Symbol(self.names.new(letters="tuvw"))
-        return matrix.applyfunc(self.sympy.Lambda(symbol, written(function, [symbol])))
+        symbol = self.sympy.Dummy()
+        return matrix.applyfunc(self.names.function(symbol, written(function, [symbol])))
 
     def total(self, name: str, matrix: Any, place: Place) -> Any:
         """A reduction of all entries."""

@@ -27,7 +27,7 @@ class Names:
         self.diagonal = library("sympy.matrices.expressions.diagonal", "sympy")
         self.given = dict(given)
         self.variables = dict(variables)
-        nodes = [*postorder([root]), *variables.values()]
+        nodes = [*variables.values(), *postorder([root])]
         dims = [dim for node in nodes for dim in sizes_of(node)]
         self.shown = display_names(dims, variables)
         self.taken = {*variables, *self.shown.values()} | {n for d in dims for n in d.names}
@@ -80,6 +80,12 @@ class Names:
                 if name not in used:
                     return name
             k += 1
+
+    def function(self, argument: Any, body: Any) -> Any:
+        """A `Lambda` whose argument has a name that nothing in the body has, also not inside."""
+        inner = map(str, body.atoms(self.sympy.Symbol) - {argument})
+        symbol = self.sympy.Symbol(self.new(inner, "tuvw"))
+        return self.sympy.Lambda(symbol, body.xreplace({argument: symbol}))
 
     def index(self, name: str) -> Any:
         """The symbol of an index."""

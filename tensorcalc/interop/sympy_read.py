@@ -393,6 +393,10 @@ class Reader:
             total = self.mapped("max", [total, part], expr)
         return total
 
+    def read_ITE(self, expr: Any, scope: Scope) -> Steps[Reading]:
+        parts: list[Reading] = yield self.parts(expr.args, scope)
+        return self.mapped("where", parts, expr)
+
     def read_Not(self, expr: Any, scope: Scope) -> Steps[Reading]:
         inner: Reading = yield self.read(expr.args[0], scope)
         return self.formula("1 - x", [inner], expr)
