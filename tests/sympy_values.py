@@ -48,7 +48,9 @@ def _number(sympy: Any, expr: Any, values: Mapping[str, Any]) -> Array:
             known[part] = sympy.Float(values[str(part.base.label)][place])
         elif isinstance(part, sympy.MatrixSymbol):
             array = np.asarray(values[part.name], float)
-            known[part] = sympy.ImmutableMatrix(array.reshape([int(n) for n in part.shape]).tolist())
+            known[part] = sympy.ImmutableMatrix(
+                array.reshape([int(n) for n in part.shape]).tolist()
+            )
         elif isinstance(part, arrays.ArraySymbol):
             known[part] = sympy.ImmutableDenseNDimArray(np.asarray(values[str(part.name)]).tolist())
         elif isinstance(part, sympy.Symbol) and np.ndim(values.get(part.name, [])) == 0:

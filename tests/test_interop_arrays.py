@@ -49,7 +49,12 @@ WAYS: dict[str, Callable[[Any, Any], Any]] = {
 def test_values(way: str, dtype: Any) -> None:
     """Whatever takes arrays takes such ones, and computes in their type."""
     a, x = A.astype(dtype), X.astype(dtype)
-    for given in [(Foreign(a), Foreign(x)), (Foreign(a), x), (a, Foreign(x)), (Foreign(a.T.copy().T), x)]:
+    for given in [
+        (Foreign(a), Foreign(x)),
+        (Foreign(a), x),
+        (a, Foreign(x)),
+        (Foreign(a.T.copy().T), x),
+    ]:
         found = WAYS[way](*given)
         assert found.dtype == dtype
         assert np.allclose(found, a @ x)

@@ -15,7 +15,7 @@ from tensorcalc.interop.jax import function
 pytestmark = pytest.mark.interop
 
 SHAPES = {"X": (4, 3), "A": (3, 3), "w": (3,), "x": (3,), "y": (4,), "c": (), "T": (2, 3, 4)}
-FORMULAS = {
+FORMULAS: dict[str, Any] = {
     "sum(log(1 + exp(-y.*(X*w))))": lambda j, X, w, y: j.log1p(j.exp(-y * (X @ w))).sum(),
     "X*w": lambda j, X, w: X @ w,
     "exp(c)*x*y'": lambda j, c, x, y: j.exp(c) * j.outer(x, y),
@@ -143,7 +143,12 @@ def test_data_by_name(jax: Any) -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "message"),
-    [("int32", "of type int32"), ("bool", "of type bool"), ("bfloat16", "bfloat16"), ("complex64", "complex64")],
+    [
+        ("int32", "of type int32"),
+        ("bool", "of type bool"),
+        ("bfloat16", "bfloat16"),
+        ("complex64", "complex64"),
+    ],
 )
 def test_refused(jax: Any, dtype: str, message: str) -> None:
     """What has no derivative here is one error."""

@@ -178,7 +178,12 @@ def values_of(formula: tc.Expr) -> dict[str, Any]:
     """Random values for the variables of a formula."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, variable in formula.variables.items():
-        shapes[name] = tuple([dim.value({**SIZES, **{d: 3 for d in dim.names if d not in SIZES}}) for dim in variable.dims])
+        shapes[name] = tuple(
+            [
+                dim.value({**SIZES, **{d: 3 for d in dim.names if d not in SIZES}})
+                for dim in variable.dims
+            ]
+        )
     return random_values(shapes)
 
 
@@ -402,7 +407,7 @@ def test_random_programs(form: str) -> None:
             expr = to_sympy(formula, form, indices=subscripts)
         words = {name: word for name, word in words.items() if word}
         again = from_sympy(expr, properties=words, indices=subscripts)
-        data = {name: made.problem.data[name] for name in formula.variables}
+        data: dict[str, Any] = {name: made.problem.data[name] for name in formula.variables}
         sizes = bind_sizes(formula.variables, {n: np.asarray(v) for n, v in data.items()})
         letters = formula._size_letters()  # what sizes without a name are called
         sizes |= {letter: sizes[name] for name, letter in letters.items() if name in sizes}

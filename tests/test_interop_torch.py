@@ -18,8 +18,17 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
 ]
 
-SHAPES = {"X": (4, 3), "A": (3, 3), "S": (3, 3), "w": (3,), "x": (3,), "y": (4,), "c": (), "T": (2, 3, 4)}
-FORMULAS = {
+SHAPES = {
+    "X": (4, 3),
+    "A": (3, 3),
+    "S": (3, 3),
+    "w": (3,),
+    "x": (3,),
+    "y": (4,),
+    "c": (),
+    "T": (2, 3, 4),
+}
+FORMULAS: dict[str, Any] = {
     "sum(log(1 + exp(-y.*(X*w))))": lambda t, X, w, y: t.log1p(t.exp(-y * (X @ w))).sum(),
     "X*w": lambda t, X, w: X @ w,
     "exp(c)*x*y'": lambda t, c, x, y: t.exp(c) * t.outer(x, y),
@@ -43,7 +52,9 @@ def torch() -> Any:
     return import_module("torch")
 
 
-def tensors(torch: Any, names: tuple[str, ...], dtype: Any, *, requires_grad: bool = True) -> list[Any]:
+def tensors(
+    torch: Any, names: tuple[str, ...], dtype: Any, *, requires_grad: bool = True
+) -> list[Any]:
     """Random tensors of the shapes of the variables, the same ones each time."""
     generator = torch.Generator().manual_seed(3)
     found = [torch.randn(SHAPES[name], generator=generator, dtype=torch.float64) for name in names]
@@ -98,7 +109,7 @@ def test_some_require_a_gradient(torch: Any) -> None:
     (torch.log1p(torch.exp(-y * (X @ again))).sum() + 0.5 * again @ again).backward()
     torch.testing.assert_close(w.grad, again.grad)
     assert X.grad is None
-    assert list(f.variables)[0] == "w"
+    assert next(iter(f.variables)) == "w"
 
 
 def test_third_order(torch: Any) -> None:

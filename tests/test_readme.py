@@ -16,6 +16,7 @@ from tensorcalc.cli.main import cli
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+INTEROP = ("interop.md",)  # whose examples need other libraries
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d*(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
 TINY = 1e-9  # rounding: of such numbers only that they are so small is compared
@@ -66,7 +67,10 @@ def test_console(line: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert same(printed, found), found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, id=p.name, marks=[pytest.mark.interop] * (p.name in INTEROP)) for p in PAGES],
+)
 def test_python(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python blocks of a page, one after the other in one session."""
     monkeypatch.chdir(ROOT)

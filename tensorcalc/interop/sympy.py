@@ -83,7 +83,10 @@ def from_sympy(
     kept = [axis for axis, dim in zip(axes, reading.own, strict=True)
             if not (vectors and dim == Dim.of(1))]  # fmt: skip
     labels = (*reading.labels, *axes)
-    sizes = {**{key: free[key] for key in order}, **dict(zip(labels, reading.node.dims, strict=True))}
+    sizes = {
+        **{key: free[key] for key in order},
+        **dict(zip(labels, reading.node.dims, strict=True)),
+    }
     node = canonical.contract([*order, *kept], sizes, [(reading.node, labels)])
     (node,) = simplify([node])
     row = kept == axes[1:] and len(axes) == 2 and not order

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
+from tensorcalc.interop.libraries import library
 from tensorcalc.interop.sympy_functions import written
 from tensorcalc.interop.sympy_matrix import matrix_of
 from tensorcalc.interop.sympy_names import Names, refused
@@ -172,4 +173,8 @@ class _Writer:
         if operand.rank != len(own) or node.order or node.counters:
             raise refused(name, FORM)
         whole = matrix_of(node, self.names, FORM)
-        return whole[at] if at else whole
+        if not at:
+            return whole
+        # not `whole[at]`, which computes powers entry by entry
+        element = library("sympy.matrices.expressions.matexpr", "sympy").MatrixElement
+        return element(whole, *at)
