@@ -66,9 +66,14 @@ def from_sympy(
     x'*A*x
     """
     sympy = library("sympy", "sympy")
-    from tensorcalc.interop.sympy_arrays import ArrayReader
+    from tensorcalc.interop.sympy_arrays import Arrays
+    from tensorcalc.interop.sympy_entries import Entries
+    from tensorcalc.interop.sympy_scalars import Scalars
 
-    reader = ArrayReader(sympy, vectors, first, properties or {})
+    class Everything(Scalars, Entries, Arrays):
+        """All that can be read."""
+
+    reader = Everything(sympy, vectors, first, properties or {})
     reading = reader.whole(sympy.sympify(expr))
     for index in indices:  # of one that does not occur it is the same for all
         if isinstance(index, sympy.Idx):
@@ -134,10 +139,10 @@ def to_sympy(
     Sum(A[i, j]*x[j], (j, 0, m - 1))
     """
     library("sympy", "sympy")
-    from tensorcalc.interop.sympy_array import to_array
-    from tensorcalc.interop.sympy_indexed import to_indexed
-    from tensorcalc.interop.sympy_matrix import matrix_of
     from tensorcalc.interop.sympy_names import Names
+    from tensorcalc.interop.sympy_to_array import to_array
+    from tensorcalc.interop.sympy_to_indexed import to_indexed
+    from tensorcalc.interop.sympy_to_matrix import matrix_of
 
     expr = parse(formula) if isinstance(formula, str) else formula
     node = expr.node

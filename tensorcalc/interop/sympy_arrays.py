@@ -1,4 +1,4 @@
-"""SymPy's matrices and arrays -> IR: the rest of `sympy_read.py`, one method a class of SymPy."""
+"""SymPy's matrices and arrays -> IR: one method a class of SymPy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tensorcalc import canonical
 from tensorcalc.array_constants import constant
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.errors import DomainError, quote
-from tensorcalc.interop.sympy_read import Index, Reader, Reading, Scope, unsupported
+from tensorcalc.interop.sympy_reader import Index, Reader, Reading, Scope, unsupported
 from tensorcalc.ir import Basis, Delta, Merge, Section
 from tensorcalc.traverse import Steps
 
@@ -20,10 +20,10 @@ ROW: Hashable = ("row",)
 COLUMN: Hashable = ("column",)
 
 
-class ArrayReader(Reader):
+class Arrays(Reader):
     """Reads all that SymPy has of matrices and arrays."""
 
-    # ── leaves ───────────────────────────────────────────────────────────────────────────────
+    # ── leaves ────────────────────────────────────────────────────────────────────────────────────
 
     def read_MatrixSymbol(self, expr: Any, scope: Scope) -> Reading:
         return self.variable(expr.name, self.dims(expr.shape))
@@ -90,7 +90,7 @@ class ArrayReader(Reader):
         found: Reading = yield self.read(expr.as_explicit(), scope)
         return found
 
-    # ── products ─────────────────────────────────────────────────────────────────────────────
+    # ── products ──────────────────────────────────────────────────────────────────────────────────
 
     def read_MatMul(self, expr: Any, scope: Scope) -> Steps[Reading]:
         parts: list[Reading] = yield self.parts(expr.args, scope)
@@ -146,7 +146,7 @@ class ArrayReader(Reader):
             raise unsupported(expr, "that depends on an index is not supported")
         return Reading(canonical.matrix_function("power", matrix.node, power.node))
 
-    # ── functions of one matrix ──────────────────────────────────────────────────────────────
+    # ── functions of one matrix ───────────────────────────────────────────────────────────────────
 
     def whole_function(self, name: str, arg: Any, expr: Any, scope: Scope) -> Steps[Reading]:
         matrix: Reading = yield self.read(arg, scope)
@@ -216,7 +216,7 @@ class ArrayReader(Reader):
         value: Reading = yield self.read(expr.lamda.expr, {**scope, **bound})
         return self.closed(value, keys, dims, expr)
 
-    # ── blocks ───────────────────────────────────────────────────────────────────────────────
+    # ── blocks ────────────────────────────────────────────────────────────────────────────────────
 
     def read_BlockMatrix(self, expr: Any, scope: Scope) -> Steps[Reading]:
         blocks = expr.blocks
@@ -247,7 +247,7 @@ class ArrayReader(Reader):
             factors.append((Reading(place), [("outer", k), ("inner", k)]))
         return self.product(factors, [("inner", 0), ("inner", 1)], expr)
 
-    # ── arrays ───────────────────────────────────────────────────────────────────────────────
+    # ── arrays ────────────────────────────────────────────────────────────────────────────────────
 
     def read_ArrayTensorProduct(self, expr: Any, scope: Scope) -> Steps[Reading]:
         parts: list[Reading] = yield self.parts(expr.args, scope)

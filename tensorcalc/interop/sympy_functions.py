@@ -1,4 +1,4 @@
-"""Table: elementwise functions as SymPy and we write them. Used by `sympy_read` and the writers.
+"""Table: elementwise functions as SymPy and we write them. Used by `sympy_scalars` and the writers.
 
 A function that one side has and the other has not is a formula there: `READ` is in our language, in
 the arguments ``x`` and ``y``; `WRITTEN` in SymPy's.

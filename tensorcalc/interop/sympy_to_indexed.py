@@ -8,8 +8,8 @@ from typing import Any
 
 from tensorcalc.interop.libraries import library
 from tensorcalc.interop.sympy_functions import written
-from tensorcalc.interop.sympy_matrix import matrix_of
 from tensorcalc.interop.sympy_names import Names, refused
+from tensorcalc.interop.sympy_to_matrix import matrix_of
 from tensorcalc.ir import (
     Add,
     Basis,

@@ -133,7 +133,7 @@ class _Writer:
             return self.sympy.ZeroMatrix(*map(self.size, place.shape))
         return scalar * self.ones(*place.shape)
 
-    # ── sums and products ────────────────────────────────────────────────────────────────────
+    # ── sums and products ─────────────────────────────────────────────────────────────────────────
 
     def sum(self, place: Place) -> Steps[Any]:
         terms = []
@@ -188,7 +188,7 @@ class _Writer:
         del self.values[counter]
         return self.sympy.Sum(term, (symbol, *ends))
 
-    # ── entry by entry ───────────────────────────────────────────────────────────────────────
+    # ── entry by entry ────────────────────────────────────────────────────────────────────────────
 
     def entrywise(self, place: Place) -> Steps[Any]:
         """What is computed entry by entry: SymPy has products, powers, functions of one matrix."""
@@ -242,7 +242,7 @@ class _Writer:
                 return sympy.Pow(*parts)
         return written(str(x.data), parts)
 
-    # ── functions ────────────────────────────────────────────────────────────────────────────
+    # ── functions ─────────────────────────────────────────────────────────────────────────────────
 
     def call(self, place: Place) -> Steps[Any]:
         x, sympy = place.x, self.sympy
