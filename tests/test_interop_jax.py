@@ -164,6 +164,12 @@ def test_integer_parameters(jax: Any) -> None:
     same(jax, jax.jit(jax.grad(f))(x, jax.numpy.asarray(2)), 2 * x)
 
 
+def test_no_arguments(jax: Any) -> None:
+    """A formula of numbers has JAX's type."""
+    f = function("2*pi")
+    same(jax, [f(), jax.jit(f)()], [jax.numpy.asarray(2 * np.pi)] * 2)
+
+
 def test_shapes_are_checked(jax: Any) -> None:
     """Under `jit`, too, before anything runs."""
     f = function("A*x", "A", "x")

@@ -143,6 +143,7 @@ REFUSED = {
     "Function('exp')(a)": "exp has no counterpart",
     "Function('Sum')(a)": "Sum has no counterpart",
     "Float('1e400')": "beyond every float",
+    "X.subs(n, 3)[3, j]": "position 3 is outside",
     "KroneckerDelta(i, j, (0, 3))": "with a range",
     "sqrt(-1)*a": "ImaginaryUnit",
     "oo": "Infinity",

@@ -136,13 +136,16 @@ def _primitive() -> Any:
         return found
 
     def host(program: Program, depth: int, *arrays: Any) -> list[Any]:
-        return program.run([np.asarray(array) for array in arrays], depth)
+        found = program.run([np.asarray(array) for array in arrays], depth)
+        return [np.asarray(result, dtype(arrays)) for result in found]
+
+    def dtype(arrays: Sequence[Any]) -> Any:
+        return arrays[0].dtype if arrays else jax.dtypes.canonicalize_dtype(float)
 
     def results(program: Program, depth: int, arrays: Sequence[Any]) -> list[Any]:
         batch = np.broadcast_shapes(*[array.shape[:depth] for array in arrays])
         shapes = program.shapes([array.shape[depth:] for array in arrays])
-        dtype = arrays[0].dtype if arrays else jax.dtypes.canonicalize_dtype(float)
-        return [jax.ShapeDtypeStruct((*batch, *shape), dtype) for shape in shapes]
+        return [jax.ShapeDtypeStruct((*batch, *shape), dtype(arrays)) for shape in shapes]
 
     def evaluate(*arrays: Any, program: Program, depth: int) -> list[Any]:
         return [jax.numpy.asarray(found) for found in host(program, depth, *arrays)]

@@ -34,7 +34,8 @@ def from_sympy(
     expr
         A matrix expression, a sum over an `IndexedBase`, an array expression, an explicit matrix
         or array with symbolic entries, or a scalar expression. Functions, sizes and names are the
-        same; a symbol that is the size of something is that size wherever it stands.
+        same; a symbol that is the size of something is that size wherever it stands. An
+        `IndexedBase` without a shape is as long as the first range of a subscript says.
     indices
         The free indices of `expr` (symbols or `Idx`) in the order of the result's axes;
         otherwise in alphabetical order. They come before the axes of a matrix or array. An `Idx`

@@ -31,8 +31,7 @@ class Entries(Reader):
             raise ShapeError(f"{len(array.own)} subscripts are needed in {quote(str(what))}")
         labels: list[Hashable] = []
         factors: list[tuple[Reading, Sequence[Hashable]]] = []
-        diagonal: dict[Hashable, Hashable] = {}
-        sizes: dict[Hashable, Dim] = {}
+        sizes: dict[Hashable, Dim] = {}  # of the indices, in order
         for axis, (dim, subscript) in enumerate(zip(array.own, subscripts, strict=True)):
             label: Hashable = ("axis", axis)
             labels.append(label)
@@ -44,22 +43,19 @@ class Entries(Reader):
                 keys = [index.key for index in found]
                 factors.append((self.merged(dim, found, shift, what), [label, *keys]))
                 sizes |= {index.key: index.size for index in found}
-                diagonal |= {key: key for key in keys}
                 continue
             (index,) = found
             offset = index.start + shift
             if offset == Dim.of(0) and self.shapes.equate(dim, index.size):
                 labels[-1] = index.key
                 sizes[index.key] = self.shapes.resolve(index.size)
-                diagonal[index.key] = index.key
                 continue
             if any(index is free for free in self.free.values()):
                 self.check_range(subscript, index, dim, offset, what)
             place = Section.of(dim, index.size, offset)
             factors.append((Reading(place), [label, index.key]))
             sizes[index.key] = index.size
-            diagonal[index.key] = index.key
-        kept = [key for key in diagonal if key not in array.labels]
+        kept = [key for key in sizes if key not in array.labels]
         made = self.product([(array, labels), *factors], kept, what, sizes=sizes)
         return Reading(made.node, (*made.labels, *kept))
 
@@ -73,11 +69,12 @@ class Entries(Reader):
 
     def position(self, dim: Dim, position: Dim) -> Reading:
         """The unit vector of a place."""
-        if dim == ONE:
-            return Reading(canonical.ones((ONE,)))
         if position.is_integer:
-            if position.constant < 0:
-                raise ShapeError(f"the position {position.constant} is before the first entry")
+            inside = position.constant < dim.constant or not dim.is_integer
+            if position.constant < 0 or not inside:
+                raise ShapeError(f"position {position} is outside of an axis of size {dim}")
+            if dim == ONE:
+                return Reading(canonical.ones((ONE,)))
             return Reading(Basis.of(dim, position.constant))
         place = Section.of(dim, ONE, position)
         return Reading(canonical.contract(["a"], {"a": dim, "b": ONE}, [(place, ["a", "b"])]))
