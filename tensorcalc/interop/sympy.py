@@ -74,8 +74,12 @@ def from_sympy(
     class Everything(Scalars, Entries, Arrays):
         """All that can be read."""
 
+    try:
+        given = sympy.sympify(expr, strict=True)  # a text would be executed
+    except sympy.SympifyError:
+        raise DomainError(f"{quote(repr(expr))} is no SymPy object") from None
     reader = Everything(sympy, vectors, first, properties or {})
-    reading = reader.whole(sympy.sympify(expr))
+    reading = reader.whole(given)
     for index in indices:  # of one that does not occur it is the same for all
         if isinstance(index, sympy.Idx):
             reader.index(index, {})

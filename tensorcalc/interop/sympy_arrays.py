@@ -134,7 +134,7 @@ class Arrays(Reader):
 
     def read_MatPow(self, expr: Any, scope: Scope) -> Steps[Reading]:
         base, exponent = expr.args
-        if exponent.is_Rational and not exponent.is_Integer:
+        if exponent.is_number and not exponent.is_Integer:
             if exponent != self.sympy.Rational(1, 2):
                 raise unsupported(expr, "with this exponent has no counterpart in tensorcalc")
             found: Reading = yield self.whole_function("sqrtm", base, expr, scope)

@@ -196,7 +196,10 @@ class Entries(Reader):
             if len(limits) != 2:
                 raise unsupported(expr, "without limits is not supported")
             low, high = limits
-            if product or self.is_subscript(symbol, expr.function):
+            on_axis = product or self.is_subscript(symbol, expr.function)
+            if on_axis and not (low.free_symbols | high.free_symbols).isdisjoint(inner):
+                raise unsupported(expr, "with limits that depend on an index is not supported")
+            if on_axis:
                 self.fresh += 1
                 size = self.dim(high - low + 1)
                 index = Index((str(symbol), self.fresh), size, self.dim(low))

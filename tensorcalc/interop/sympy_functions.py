@@ -7,6 +7,7 @@ the arguments ``x`` and ``y``; `WRITTEN` in SymPy's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from tensorcalc.interop.libraries import library
@@ -96,9 +97,14 @@ def written(function: str, arguments: Sequence[Any]) -> Any:
         condition, yes, no = arguments
         holds = _condition(sympy, condition)
         return sympy.Piecewise((yes, holds), (no, True))
-    made = sympy.parse_expr(WRITTEN[function], evaluate=True)
     given = zip(ARGUMENTS, arguments, strict=False)
-    return made.xreplace({sympy.Symbol(name): sympy.sympify(value) for name, value in given})
+    known = {sympy.Symbol(name): sympy.sympify(value) for name, value in given}
+    return _formula(function).xreplace(known)
+
+
+@cache
+def _formula(function: str) -> Any:
+    return library("sympy", "sympy").parse_expr(WRITTEN[function])
 
 
 def _condition(sympy: Any, value: Any) -> Any:

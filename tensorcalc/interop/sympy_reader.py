@@ -209,6 +209,8 @@ class Reader:
     def variable(self, given: str, dims: Dims, words: Sequence[str] = ()) -> Reading:
         """A variable; of a column or row without the axis of one entry."""
         name = check_name(given)
+        if dims and name in self.sizes:
+            raise UnknownNameError(f"{name} is a size and also an array")
         kept = [axis for axis, dim in enumerate(dims) if not (self.vectors and dim == ONE)]
         inner = tuple([dims[axis] for axis in kept])
         properties = frozenset([*words, *self.properties.get(name, "").split()])
