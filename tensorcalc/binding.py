@@ -24,6 +24,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # matrix functions of a square argument
 SQUARE = frozenset(n for n, entry in MATRIX_FUNCTIONS.items() if "(n, n)" in entry.argument)
+# where DLPack says an array lies: in the CPU's memory, also as pinned for CUDA or ROCm
+HOST_DEVICES = frozenset({1, 3, 11})
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -35,6 +37,38 @@ def to_float(value: Fraction) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
+def read_array(name: str, value: object) -> Array:
+    """The value as NumPy sees it: the same memory if it is an array, also another library's.
+
+    Arrays of PyTorch and JAX come through ``__array__``, others through ``__dlpack__``.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise DomainError(f"{quote(name)} is a masked array", hint="fill it: use value.filled(0)")
+    try:
+        if not isinstance(value, np.ndarray) and hasattr(value, "__dlpack_device__"):
+            return _foreign(name, value)
+        return np.asarray(float(value) if type(value) is int else value)
+    except (ValueError, TypeError, OverflowError, RuntimeError, BufferError) as error:
+        said = str(error).partition("\n")[0]
+        raise DomainError(f"{quote(name)} cannot be read as an array: {said}") from None
+
+
+def _foreign(name: str, value: Any) -> Array:
+    """The array that an object of another library holds, not copied."""
+    if getattr(value, "requires_grad", False) is True:
+        raise DomainError(
+            f"{quote(name)} requires a gradient, which a kernel does not record",
+            hint="use value.detach(), or tensorcalc.interop.torch.function for the derivative",
+        )
+    device = int(value.__dlpack_device__()[0])
+    if device not in HOST_DEVICES:
+        raise DomainError(
+            f"{quote(name)} is on another device ({getattr(value, 'device', device)})",
+            hint="move it to the CPU first",
+        )
+    return np.asarray(value) if hasattr(value, "__array__") else np.from_dlpack(value)
+
+
 def as_array(name: str, value: object, turned: float = inf, *, is_complex: bool = False) -> Array:
     """The value as a native, C-contiguous float32 or float64 array; a copy only if it must be.
 
@@ -42,12 +76,7 @@ def as_array(name: str, value: object, turned: float = inf, *, is_complex: bool 
     What has no meaning as such a number is refused.
     An array in Fortran's order of at least `turned` bytes stays as it is.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        raise DomainError(f"{quote(name)} is a masked array", hint="fill it: use value.filled(0)")
-    try:
-        array = np.asarray(float(value) if type(value) is int else value)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DomainError(f"{quote(name)} cannot be read as an array: {error}") from None
+    array = read_array(name, value)
     kind = array.dtype.kind
     if kind == "c" and not is_complex:
         raise DomainError(f"{quote(name)} is complex", hint="declare it: `z : vector(n) complex`")

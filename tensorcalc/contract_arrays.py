@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorcalc import canonical
-from tensorcalc.binding import as_array
+from tensorcalc.binding import as_array, read_array
 from tensorcalc.dims import Dim
 from tensorcalc.einsum_string import KIND, Labels, parse_einsum
 from tensorcalc.errors import DomainError, ShapeError, quote
@@ -100,12 +100,7 @@ def contract_arrays(
 def _array(k: int, operand: Any) -> Array:
     if type(operand) is np.ndarray:
         return operand
-    if isinstance(operand, np.ma.MaskedArray):
-        raise DomainError(f"operand {k} is a masked array", None, "fill it: use value.filled(0)")
-    try:
-        return np.asarray(operand)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DomainError(f"operand {k} cannot be read as an array: {error}") from None
+    return read_array(f"operand {k}", operand)
 
 
 def _is_weak(operand: Any) -> bool:
@@ -176,7 +171,9 @@ def _into(out: Array, result: Any, operands: Sequence[Any], casting: str) -> Arr
     if out.shape != result.shape:
         raise ShapeError(f"out has shape {out.shape}, the result {result.shape}")
     if out.dtype != result.dtype and not np.can_cast(result.dtype, out.dtype, casting):  # type: ignore[arg-type]
-        common = np.result_type(*[o if _is_weak(o) else np.asarray(o).dtype for o in operands])
+        common = np.result_type(
+            *[o if _is_weak(o) else _array(k, o).dtype for k, o in enumerate(operands)]
+        )
         if not np.can_cast(common, out.dtype, casting):  # type: ignore[arg-type]
             raise DomainError(
                 f"the result may not be cast from {common} to {out.dtype} (casting {casting!r})",
@@ -203,7 +200,7 @@ def _check_integers(result: Array, dtype: np.dtype[Any]) -> None:
 
 def _ordered(result: Array, order: str, operands: Sequence[Any]) -> Array:
     if order in "Aa":
-        flags = [np.asarray(operand).flags for operand in operands]
+        flags = [_array(k, operand).flags for k, operand in enumerate(operands)]
         fortran = all(f.f_contiguous for f in flags) and not all(f.c_contiguous for f in flags)
         order = "F" if fortran else "C"
     return np.asfortranarray(result) if order in "Ff" else result

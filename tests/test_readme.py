@@ -20,6 +20,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs").glob("gallery/*.md")),
 ]
+INTEROP = ("interop.md",)  # whose examples need other libraries
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d*(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
 TINY = 1e-9  # rounding: of such numbers only that they are so small is compared
@@ -70,7 +71,10 @@ def test_console(line: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert same(printed, found), found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, id=p.name, marks=[pytest.mark.interop] * (p.name in INTEROP)) for p in PAGES],
+)
 def test_python(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python blocks of a page, one after the other in one session."""
     monkeypatch.chdir(ROOT)

@@ -1,1 +1,1 @@
-"""Bridges to other libraries, one module each; a module is imported only when it is asked for."""
+"""Bridges to other libraries, one a module; each imports its library only when it is used."""
