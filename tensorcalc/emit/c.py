@@ -28,12 +28,12 @@ from tensorcalc.emit.facts import (
 from tensorcalc.errors import DomainError, LimitError, UnknownNameError
 from tensorcalc.expression import Expr, join
 from tensorcalc.ir import Node, Variable
+from tensorcalc.kernel import NOMINAL
 from tensorcalc.plan import plan
 from tensorcalc.plan.program import Host, Program, flat
 from tensorcalc.properties import use_properties
 from tensorcalc.traverse import variables as variables_of
 
-NOMINAL = (100, 24, 8)  # numbers of sizes that are not given: the first for which memory suffices
 BUDGET = 1 << 19  # bytes of a block, the same on every machine
 MAX_CONSTANT = 10_000  # numbers of array constants that a file may hold
 WIDTH = 96
