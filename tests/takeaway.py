@@ -64,6 +64,8 @@ CASES = [
     Case("einsum", "T : tensor(i, j, k); A : matrix(j, l); B : matrix(i, k); einsum(\"ijk,jl,ik->l\", T, A, B)", ("A", "T")),
     Case("structured", "S : symmetric(n); D : diagonal(n); L : lower(n); Q : orthogonal(n); tr(S*D*L*S) + sum(Q*L*Q'*S)", ("S", "D", "L", "Q")),
     Case("network", "W : matrix(h, n); V : matrix(k, h); X : matrix(n, m); Y : matrix(k, m); normF(V*tanh(W*X) - Y)^2", ("W", "V")),
+    Case("matrix powers", "A : matrix(n, n); x : vector(n); k : scalar integer; x'*A^7*x + sum(A^k) + sum(A^-2*x)", ("x",)),
+    Case("exponential", "A : matrix(n, n); x : vector(n); expm(A/2)*x + expm(4*A)*x", ("x",)),
     Case("a number", "c : scalar; exp(c)*c^2", ("c",)),
 ]  # fmt: skip
 

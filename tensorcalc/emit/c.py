@@ -15,8 +15,9 @@ from tensorcalc._version import __version__
 from tensorcalc.dims import Dim, Dims, display_names
 from tensorcalc.emit.c_check import check
 from tensorcalc.emit.c_helpers import HELPERS, LAPACK, called
-from tensorcalc.emit.c_scalar import LIBRARY
-from tensorcalc.emit.c_source import INDENT, Writer, number, size
+from tensorcalc.emit.c_names import Names
+from tensorcalc.emit.c_scalar import INDENT, LIBRARY, number, size
+from tensorcalc.emit.c_source import Writer
 from tensorcalc.emit.facts import (
     Condition,
     Derivative,
@@ -43,9 +44,11 @@ KEYWORDS = (
     "auto break case char const continue default do double else enum extern float for goto if"
     " inline int long register restrict return short signed sizeof static struct switch typedef"
     " union unsigned void volatile while asm typeof main unix linux errno signgam stdin stdout"
-    " stderr malloc free memcpy exit abs labs div"
+    " stderr malloc free memcpy exit abs labs div is_right kind"
 ).split()
-MACROS = re.compile(r"_.*|[A-Z][A-Z0-9_]+|([aciontv]|low|high|count|[pk]t)\d+|(lu|pivots|work)_.*")
+MACROS = re.compile(
+    r"_.*|[A-Z][A-Z0-9_]+|([aciontv]|low|high|count|[pk]t)\d+|(lu|pivots|work|room)_.*"
+)
 
 COMMAND = "cc -O3 -march=native -std=c99"
 LINKED = """With {flags} sums are vectorised, too; -ffast-math is wrong, for infinities
@@ -171,7 +174,8 @@ class _File:
         for output, result in zip(texts, self.program.outputs, strict=True):
             self.first.setdefault(result, output)
         names |= {result: self.outputs[output] for result, output in self.first.items()}
-        self.writer = Writer(self.program, names, self.sizes)
+        self.names = Names(self.program, names, self.sizes)
+        self.writer = Writer(self.program, self.names)
 
     def new(self, text: str) -> str:
         """An identifier like the text that is not taken."""
@@ -255,10 +259,9 @@ class _File:
     def errors(self) -> str:
         """What the function may return."""
         p = self.prefix
-        return (
-            f"\n/* What {self.name} returns. */\n"
-            f"enum {{ {p}_DONE, {p}_NULL_POINTER, {p}_WRONG_SIZE, {p}_NO_MEMORY }};"
-        )
+        codes = [f"{p}_DONE", f"{p}_NULL_POINTER", f"{p}_WRONG_SIZE", f"{p}_NO_MEMORY"]
+        codes += [f"{p}_NO_INTEGER"] * self.writer.may_fail
+        return f"\n/* What {self.name} returns. */\nenum {{ {', '.join(codes)} }};"
 
     # ── the function ─────────────────────────────────────────────────────────────────────────
 
@@ -266,7 +269,8 @@ class _File:
         """The function with the comment before it."""
         writer = self.writer
         steps = writer.lines()
-        body = [*self.guards(), *writer.extents(), *self.allocation(), *steps]
+        extents = [f"const ptrdiff_t {n} = {x};" for n, x in self.names.computed().items()]
+        body = [*self.guards(), *extents, *self.allocation(), *steps]
         body += self.copies() + self.ending()
         return [self.documentation(), *self.head(), *[INDENT + x if x else "" for x in body], "}"]
 
@@ -338,7 +342,7 @@ class _File:
             for shape in products
         ]  # fmt: skip
         large = [f"!fits({text})" for text in texts]
-        large += [f"{text} > INT_MAX" for text in self.integers()]
+        large += [f"{_floating(text)} > INT_MAX" for text in self.integers()]
         return lines + _condition(large, f"{self.prefix}_WRONG_SIZE")
 
     def stored(self) -> list[Dims]:
@@ -353,11 +357,7 @@ class _File:
 
     def integers(self) -> list[str]:
         """What is passed to BLAS, of sizes that are known before the first step."""
-        computed = {
-            e.name: size(e.dim, self.sizes.__getitem__)[0]
-            for e in self.program.extents
-            if e.dim is not None
-        }
+        computed = self.names.computed()
         found: dict[str, None] = {}
         for text in self.writer.blas_sizes:
             words = text.split(" * ")
@@ -403,7 +403,10 @@ class _File:
     def ending(self) -> list[str]:
         """What gives the memory back."""
         made = self.writer.allocated
-        return ["", *[f"free({name});" for name in made], f"return {self.prefix}_DONE;"]
+        result = f"{self.prefix}_DONE"
+        if self.writer.may_fail:  # an exponent
+            result = f"is_right ? {result} : {self.prefix}_NO_INTEGER"
+        return ["", *[f"free({name});" for name in made], f"return {result};"]
 
     # ── the check ────────────────────────────────────────────────────────────────────────────
 
@@ -431,6 +434,12 @@ class _File:
         )
 
 
+def _floating(text: str) -> str:
+    """A product of sizes in floating point, where it cannot overflow; a single one as it is."""
+    parts = re.findall(r"\([^()]*\)|\w+", text)
+    return text if len(parts) < 2 else " * ".join(f"(double){part}" for part in parts)
+
+
 def _shape(extents: Sequence[str]) -> str:
     return f"({', '.join(extents)})" if extents else "(a number)"
 
@@ -449,7 +458,8 @@ def _formula(head: str, text: str) -> list[str]:
 
 def _comment(lines: Iterable[str]) -> str:
     """Lines as a comment, which nothing in them can end."""
-    safe = [re.sub(r"\*(?=/)|/(?=\*)", lambda m: m[0] + " ", line) for line in lines]
+    plain = ["".join(c if c.isprintable() else " " for c in line) for line in lines]
+    safe = [re.sub(r"\*(?=/)|/(?=\*)", lambda m: m[0] + " ", line) for line in plain]
     first, *rest = safe
     body = [f" * {line}".rstrip() for line in rest]
     return "\n".join([f"/* {first}", *body, " */"])

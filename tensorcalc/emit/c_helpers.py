@@ -365,6 +365,102 @@ static void factor_inverse(ptrdiff_t n, const double *lu, int *pivots, int kind,
         out[i] = NAN;
 }
 """,
+    "multiply": """
+/* Fill c with a*b, all of them (n, n) and c none of the others. */
+static void multiply(ptrdiff_t n, const double *a, const double *b, double *c)
+{
+    gemm(n, n, n, a, n, 1, b, n, 1, 0.0, c, n, 1);
+}
+""",
+    "matrix_power": """
+/* Fill out (n, n) with an integer power of a (n, n), by repeated squaring; with NaN, and the value
+   is 0, if the exponent is no integer. There is room for 4*n*n numbers, in work for 64*n. */
+static int matrix_power(ptrdiff_t n, const double *a, double exponent, double *out, double *room,
+                        int *pivots, double *work)
+{
+    double *square = room, *other = room + n * n, *result = room + 2 * n * n, *swapped;
+    const int is_integer = exponent == floor(exponent) && fabs(exponent) <= DBL_MAX;
+    for (ptrdiff_t i = 0; i < n * n; i++) {
+        square[i] = a[i];
+        result[i] = !is_integer ? NAN : i % n == i / n ? 1.0 : 0.0;
+    }
+    if (is_integer && exponent < 0.0) {
+        double *lu = room + 3 * n * n;
+        const int kind = factorize(n, a, lu, pivots);
+        factor_inverse(n, lu, pivots, kind, square, work);
+    }
+    for (double left = fabs(exponent); is_integer && left >= 1.0; left = floor(left / 2.0)) {
+        if (fmod(left, 2.0) == 1.0) {
+            multiply(n, result, square, other);
+            swapped = result, result = other, other = swapped;
+        }
+        if (left >= 2.0) {
+            multiply(n, square, square, other);
+            swapped = square, square = other, other = swapped;
+        }
+    }
+    memcpy(out, result, sizeof(double) * (size_t)(n * n));
+    return is_integer;
+}
+""",
+    "expm": """
+/* Fill out (n, n) with the exponential of the matrix a (n, n), NaN if a is not finite: Pade's
+   approximation of degree 13, and squares of it. There is room for 8*n*n numbers.
+   Higham, "The scaling and squaring method for the matrix exponential revisited" (2005) */
+static void expm(ptrdiff_t n, const double *a, double *out, double *room, int *pivots)
+{
+    static const double pade[] = {
+        64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0,
+        129060195264000.0, 10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0,
+        40840800.0, 960960.0, 16380.0, 182.0, 1.0};
+    const ptrdiff_t size = n * n;
+    double *x = room, *x2 = x + size, *x4 = x2 + size, *x6 = x4 + size, *low = x6 + size;
+    double *high = low + size, *even = high + size, *odd = even + size, *swapped;
+    double largest = 0.0, scale = 1.0;
+    int squarings = 0;
+    for (ptrdiff_t j = 0; j < n; j++) {
+        double total = 0.0;
+        for (ptrdiff_t i = 0; i < n; i++)
+            total += fabs(a[i * n + j]);
+        largest = total > largest || total != total ? total : largest;
+    }
+    if (!(largest <= DBL_MAX))
+        scale = NAN;
+    for (; largest > 5.371920351148152 && largest <= DBL_MAX; squarings++) {
+        largest *= 0.5;
+        scale *= 0.5;
+    }
+    for (ptrdiff_t i = 0; i < size; i++)
+        x[i] = a[i] * scale;
+    multiply(n, x, x, x2);
+    multiply(n, x2, x2, x4);
+    multiply(n, x2, x4, x6);
+    for (int parity = 0; parity < 2; parity++) { /* the even powers, then the odd ones over x */
+        const double *p = pade + parity;
+        for (ptrdiff_t i = 0; i < size; i++)
+            high[i] = p[12] * x6[i] + p[10] * x4[i] + p[8] * x2[i];
+        multiply(n, x6, high, low);
+        for (ptrdiff_t i = 0; i < size; i++) {
+            low[i] += p[6] * x6[i] + p[4] * x4[i] + p[2] * x2[i];
+            low[i] += i % n == i / n ? p[0] : 0.0;
+        }
+        if (parity == 0)
+            memcpy(even, low, sizeof(double) * (size_t)size);
+    }
+    multiply(n, x, low, odd);
+    for (ptrdiff_t i = 0; i < size; i++) {
+        low[i] = even[i] - odd[i];
+        high[i] = even[i] + odd[i];
+    }
+    const int kind = factorize(n, low, x, pivots);
+    factor_solve(n, n, x, pivots, kind, 0, high, low);
+    for (; squarings > 0; squarings--) {
+        multiply(n, low, low, high);
+        swapped = low, low = high, high = swapped;
+    }
+    memcpy(out, low, sizeof(double) * (size_t)size);
+}
+""",
 }
 
 # the routines of LAPACK, as Fortran names them; Accelerate and MKL declare them themselves
