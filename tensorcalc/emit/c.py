@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from math import prod
 
 from tensorcalc._version import __version__
 from tensorcalc.dims import Dim, Dims, display_names
@@ -325,23 +326,13 @@ class _File:
         wrong += [self.relation(c)[1] for c in self.conditions]
         lines += _condition(wrong, f"{self.prefix}_WRONG_SIZE")
         # the sizes of large arrays, in floating point, and what BLAS takes as an int
-        products = dict.fromkeys(
-            tuple([size(dim, self.sizes.__getitem__) for dim in dims])
-            for dims in [
-                *[v.dims for v in self.variables.values()],
-                *[node.dims for node in self.roots],
-                *self.stored(),
-            ]
-            if len(dims) > 1 and not all(dim.is_integer for dim in dims)
+        shapes = [v.dims for v in self.variables.values()]
+        shapes += [*[node.dims for node in self.roots], *self.stored()]
+        totals = dict.fromkeys(
+            size(prod(dims, start=Dim.of(1)), self.sizes.__getitem__)[0] for dims in shapes
         )
-        texts = [
-            " * ".join(
-                f"(double){text}" if text.isidentifier() else f"{text}.0" if text.isdigit()
-                else f"(double)({text})" for text, _ in shape
-            )
-            for shape in products
-        ]  # fmt: skip
-        large = [f"!fits({text})" for text in texts]
+        products = [text for text in totals if " " in text and not text.isdigit()]
+        large = [f"!fits({_floating(text)})" for text in products]
         large += [f"{_floating(text)} > INT_MAX" for text in self.integers()]
         return lines + _condition(large, f"{self.prefix}_WRONG_SIZE")
 
@@ -435,9 +426,10 @@ class _File:
 
 
 def _floating(text: str) -> str:
-    """A product of sizes in floating point, where it cannot overflow; a single one as it is."""
-    parts = re.findall(r"\([^()]*\)|\w+", text)
-    return text if len(parts) < 2 else " * ".join(f"(double){part}" for part in parts)
+    """A size in floating point, where it cannot overflow; a single name as it is."""
+    if text.isidentifier():
+        return text
+    return re.sub(r"[A-Za-z_]\w*", r"(double)\g<0>", re.sub(r"\b\d+\b", r"\g<0>.0", text))
 
 
 def _shape(extents: Sequence[str]) -> str:

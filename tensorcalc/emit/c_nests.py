@@ -39,7 +39,7 @@ from tensorcalc.plan.program import (
     statements,
 )
 
-MAX_WIDTH = 72  # characters of an expression that stands within another
+MAX_WIDTH = 64  # characters of an expression that stands within another
 JOINED = {"add": "{0} += {1};", "mul": "{0} *= {1};"}
 OPERATORS = {"max": "maximum", "min": "minimum"}
 
@@ -127,6 +127,10 @@ class _Nest:
             kind = "ptrdiff_t"
         else:
             kind = "double"
+        if operation in ("add", "sub") and given[1] == ("0", ATOM):
+            return given[0], kind
+        if operation == "select" and _has_guard(given):
+            return given[1], kind
         if operation in FORMS:
             form = FORMS[operation]
             operands = [fitted(a, need) for a, need in zip(given, form.needs, strict=True)]
@@ -164,6 +168,13 @@ class _Nest:
         if operation in JOINED:
             return JOINED[operation].format(target, text)
         return f"{target} = {OPERATORS[operation]}({target}, {text});"
+
+
+def _has_guard(given: Sequence[Text]) -> bool:
+    """Whether a value is 0 where the condition does not hold already, as what was loaded is."""
+    (condition, _), (text, binds), (other, _) = given
+    guarded = text.startswith(f"{condition} ? ") and text.endswith(" : 0.0")
+    return guarded and binds == CHOICE and text.count("?") == 1 and other == "0.0"
 
 
 def _read(statement: Statement) -> list[str]:

@@ -50,7 +50,7 @@ def derivatives(outputs: Mapping[str, Node]) -> list[Derivative]:
     [Derivative(name='g', of='value', by='x')]
     """
     found: list[Derivative] = []
-    known: dict[str, Node] = {}
+    known: set[str] = set()
     small = {k: n for k, n in outputs.items() if len(postorder([n])) <= MAX_COMPARED}
     for of, function in small.items():
         for by, variable in variables_of(function).items():
@@ -66,7 +66,7 @@ def derivatives(outputs: Mapping[str, Node]) -> list[Derivative]:
                     for name in same
                     if name not in known and _are_equal(small[name], made)
                 ]
-                known.update({d.name: outputs[d.name] for d in found})
+                known |= {d.name for d in found}
     return found
 
 
@@ -86,10 +86,8 @@ def conditions(
     found: dict[Condition, None] = {}
 
     def enter(size: Dim, other: Dim, is_equal: bool, reason: str) -> None:
-        difference = size - other
-        if not difference.is_integer or (
-            difference.constant != 0 if is_equal else difference.constant < 0
-        ):
+        terms = (size - other).terms
+        if terms if is_equal else any(number < 0 for _, number in terms):
             found[Condition(size, other, is_equal, reason)] = None
 
     for node in postorder(list(roots)):
