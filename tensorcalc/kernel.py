@@ -381,6 +381,13 @@ class Kernel(partial[Any]):
     def save(self, path: str | Path) -> None:
         """Write a module with the last call's kernel that needs only NumPy, SciPy and Numba.
 
+        Raises what `to_module` does.
+        """
+        Path(path).write_text(self.to_module(), encoding="utf-8")
+
+    def to_module(self) -> str:
+        """The text of a module with the last call's kernel; it needs no tensorcalc.
+
         Raises
         ------
         DomainError
@@ -388,6 +395,9 @@ class Kernel(partial[Any]):
         ShapeError
             If no variable tells a size.
         """
+        from tensorcalc.emit.facts import conditions, derivatives, names_of
+        from tensorcalc.emit.standalone import Facts, standalone
+
         case = replace(self._shown().case, turned=frozenset(), threads=1)
         entry = self._entry(case, compiled=False)
         program = entry.program
@@ -397,9 +407,6 @@ class Kernel(partial[Any]):
             if isinstance(step, Host):
                 what = step.kind.removeprefix("host ")
                 raise DomainError(f"{what} has no compiled form, so there is no module")
-        from tensorcalc.emit.facts import conditions, derivatives, names_of
-        from tensorcalc.emit.standalone import Facts, standalone
-
         told = names_of([], self._variables.values())
         for size in names_of(list(self._outputs.values()), []):
             if size not in told:
@@ -418,8 +425,7 @@ class Kernel(partial[Any]):
             [] if self._single else derivatives(self._stated),
             conditions(self._outputs.values(), program, case.sizes),
         )
-        text = standalone(source(program, case.dtype.name, allocate=True), facts)
-        Path(path).write_text(text, encoding="utf-8")
+        return standalone(source(program, case.dtype.name, allocate=True), facts)
 
     def _formulas(self) -> list[str]:
         """What is computed, as text in the language."""

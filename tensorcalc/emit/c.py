@@ -87,8 +87,8 @@ def to_c(
         A size that there is not.
 
     >>> from tensorcalc import parse
-    >>> print(to_c({"value": parse("x'*x")}).split("*/")[-1].split("compute")[0].strip()[:30])
-    int f(ptrdiff_t n,
+    >>> to_c({"value": parse("x'*x")}).splitlines()[2]
+    " *     value = x'*x"
     """
     nodes, declared = join(list(formulas.values()))
     stated = dict(zip(formulas, nodes, strict=True))
