@@ -305,8 +305,8 @@ def test_check_finds_a_wrong_derivative(tmp_path: Path) -> None:
 @languages
 def test_names(tmp_path: Path) -> None:
     """Words of C, our own names and ends of comments are harmless."""
-    text = "double : scalar; t0 : vector(for); exp1 : vector(for); I0 : scalar; gemv : scalar"
-    f = tc.parse(f"{text}\n# */ int main\ndouble*t0'*exp1 + I0*gemv")
+    text = "double : scalar; t0 : vector(for); exp1 : vector(for); NAN : scalar; gemv : scalar"
+    f = tc.parse(f"{text}\n# */ int main\ndouble*t0'*exp1 + NAN*gemv")
     formulas = {"*/ x": f, "/* t0": tc.diff(f, "t0"), "1 double": tc.diff(f, "double"), "": f}
     text = to_c(formulas, "int")
     compiled(text, tmp_path / "f.so", "-shared", "-fPIC")

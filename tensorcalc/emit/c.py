@@ -47,8 +47,8 @@ KEYWORDS = (
     " union unsigned void volatile while asm typeof main unix linux errno signgam stdin stdout"
     " stderr malloc free memcpy exit abs labs div is_right kind"
 ).split()
-MACROS = re.compile(
-    r"_.*|[A-Z][A-Z0-9_]+|([aciontv]|low|high|count|[pk]t)\d+|(lu|pivots|work|room)_.*"
+RESERVED = re.compile(
+    r"_.*|[A-Z]{3,}\w*|[A-Z]+_\w*|([aciontv]|low|high|count|[pk]t)\d+|(lu|pivots|work|room)_.*"
 )
 
 COMMAND = "cc -O3 -march=native -std=c99"
@@ -156,7 +156,7 @@ class _File:
     ) -> None:
         self.program, self.planned = planned
         self.roots, self.stated, self.variables, self.texts = roots, stated, variables, texts
-        self.taken = {*KEYWORDS, *HELPERS, *LIBRARY.values(), "near", "far", "at", "direction"}
+        self.taken = {*KEYWORDS, *HELPERS, *LIBRARY.values(), "at", "direction"}
         self.taken |= {"floor", "fmod", "frexp", "ldexp", "tgamma", "fmax"}
         self.name = self.new(name)
         self.sizes = {n: self.new(letter) for n, letter in shown.items()}
@@ -183,7 +183,7 @@ class _File:
         stem = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "x"
         if not IDENTIFIER.fullmatch(stem):
             stem = f"x{stem}"
-        if MACROS.fullmatch(stem) or (stem.isupper() and len(stem) > 1):
+        if RESERVED.fullmatch(stem):
             stem = f"{stem.lower()}_"
         names = (stem + (f"_{k}" if k else "") for k in count())
         found = next(name for name in names if name not in self.taken)
@@ -290,7 +290,7 @@ class _File:
         lines += [f"It must be that {self.relation(c)[0]}." for c in self.conditions]
         sizes = ", ".join(f"{self.sizes[n]} = {number}" for n, number in self.planned.items())
         if sizes:
-            lines.append(f"The loops are planned for {sizes}.")
+            lines.append(f"The loops are planned for {sizes}; they are right for others, too.")
         lines.append(f"The result is {self.prefix}_DONE, or says what is wrong. Where there is no")
         lines.append("inverse, or no logarithm, the results are NaN.")
         return _comment(lines)
@@ -331,7 +331,7 @@ class _File:
         totals = dict.fromkeys(
             size(prod(dims, start=Dim.of(1)), self.sizes.__getitem__)[0] for dims in shapes
         )
-        products = [text for text in totals if " " in text and not text.isdigit()]
+        products = [text for text in totals if " " in text]
         large = [f"!fits({_floating(text)})" for text in products]
         large += [f"{_floating(text)} > INT_MAX" for text in self.integers()]
         return lines + _condition(large, f"{self.prefix}_WRONG_SIZE")

@@ -134,7 +134,7 @@ COMPARED = """
    the direction; infinite if these tell nothing, as beside a kink or outside of the domain. */
 static double compare(int nf, const double *f, int nx, double *x, const double *derivative)
 {
-    static double point[LARGEST], exact[LARGEST], near[LARGEST], far[LARGEST];
+    static double point[LARGEST], exact[LARGEST], fine[LARGEST], coarse[LARGEST];
     double scale = 0.0, spread = 0.0, difference = 0.0, size = 1.0;
     for (int q = 0; q < nx; q++) {
         point[q] = x[q];
@@ -143,7 +143,7 @@ static double compare(int nf, const double *f, int nx, double *x, const double *
     if (run() != 0)
         return INFINITY;
     for (int p = 0; p < nf; p++) {
-        exact[p] = near[p] = far[p] = 0.0;
+        exact[p] = fine[p] = coarse[p] = 0.0;
         scale = fmax(scale, 1e-3 * fabs(f[p]));
         for (int q = 0; q < nx; q++)
             exact[p] += derivative[p * nx + q] * direction[q];
@@ -155,18 +155,18 @@ static double compare(int nf, const double *f, int nx, double *x, const double *
         if (k != 0 && run() != 0)
             return INFINITY;
         for (int p = 0; p < nf; p++) {
-            near[p] += (k == 1 ? f[p] : k == -1 ? -f[p] : 0.0) / (2.0 * step);
-            far[p] += (k == 2 ? f[p] : k == -2 ? -f[p] : 0.0) / (4.0 * step);
+            fine[p] += (k == 1 ? f[p] : k == -1 ? -f[p] : 0.0) / (2.0 * step);
+            coarse[p] += (k == 2 ? f[p] : k == -2 ? -f[p] : 0.0) / (4.0 * step);
         }
     }
     for (int q = 0; q < nx; q++)
         x[q] = point[q];
     for (int p = 0; p < nf; p++) {
-        const double numerical = (4.0 * near[p] - far[p]) / 3.0;
+        const double numerical = (4.0 * fine[p] - coarse[p]) / 3.0;
         if (!(fabs(exact[p]) <= DBL_MAX && fabs(numerical) <= DBL_MAX))
             return INFINITY;
         scale = fmax(scale, fmax(fabs(exact[p]), fabs(numerical)));
-        spread = fmax(spread, fabs(near[p] - far[p]));
+        spread = fmax(spread, fabs(fine[p] - coarse[p]));
         difference = fmax(difference, fabs(exact[p] - numerical));
     }
     return spread > 1e-4 * scale ? INFINITY : scale > 0.0 ? difference / scale : 0.0;
