@@ -29,7 +29,7 @@ from tensorcalc.emit.facts import (
 )
 from tensorcalc.errors import DomainError, LimitError, UnknownNameError
 from tensorcalc.expression import Expr, join
-from tensorcalc.ir import Node, Variable
+from tensorcalc.ir import MatrixFunction, Node, Variable
 from tensorcalc.kernel import NOMINAL
 from tensorcalc.plan import plan
 from tensorcalc.plan.program import Host, Program, flat
@@ -136,7 +136,8 @@ def _program(
         for step in flat(program.steps):
             if isinstance(step, Host):
                 what = step.kind.removeprefix("host ")
-                raise DomainError(f"{what} is computed by SciPy: it has no form in C")
+                derived = isinstance(step.body, MatrixFunction) and step.body.order > 0
+                raise DomainError(f"{'the derivative of ' * derived}{what} has no form in C")
         return program, sizes
     raise AssertionError("the last of the numbers returns or raises")
 
@@ -270,8 +271,11 @@ class _File:
         """The function with the comment before it."""
         writer = self.writer
         steps = writer.lines()
-        extents = [f"const ptrdiff_t {n} = {x};" for n, x in self.names.computed().items()]
-        body = [*self.guards(), *extents, *self.allocation(), *steps]
+        rest = [*self.allocation(), *steps]
+        words = set(re.findall(r"\w+", "\n".join(rest)))
+        extents = [f"const ptrdiff_t {n} = {x};" for n, x in self.names.computed().items()
+                   if n in words]  # fmt: skip
+        body = [*self.guards(), *extents, *rest]
         body += self.copies() + self.ending()
         return [self.documentation(), *self.head(), *[INDENT + x if x else "" for x in body], "}"]
 
