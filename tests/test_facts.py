@@ -17,6 +17,15 @@ FOUND = [
     ({"f": "sum(exp(x))", "g": "exp(x)", "h": "diag(exp(x))"}, [("g", "f", "x"), ("h", "g", "x")]),
     ({"f": "sin(c)", "g": "cos(c)", "h": "-sin(c)"}, [("g", "f", "c"), ("h", "g", "c")]),
     ({"f": "norm2(x)"}, []),
+    (  # equal for m = n only
+        {
+            "f": "A : matrix(m, n); B : matrix(n, n); C : matrix(n, n); sum([A; B].*[C; A])",
+            "g": "A : matrix(m, n); B : matrix(n, n); [eye(n), matrix(0, n, m)]*[A; B]",
+            "h": "A : matrix(m, n); C : matrix(n, n); [matrix(0, n, m), eye(n)]*[C; A]",
+        },
+        [("g", "f", "C"), ("h", "f", "B")],
+    ),
+    ({"f": "sum(where(x <= a, 0, b))", "g": "sum(where(x <= a, 0, 1))"}, [("g", "f", "b")]),
 ]
 
 
