@@ -407,8 +407,9 @@ def compile(formula: Formula | Mapping[str, Formula]) -> Kernel:  # noqa: A001  
     given = {"value": formula} if not isinstance(formula, Mapping) else formula
     expressions = [_expression(item) for item in given.values()]
     nodes, variables = join(expressions)
-    nodes = use_properties(nodes)
-    return compile_nodes(dict(zip(given, nodes, strict=True)), variables, single)
+    stated = dict(zip(given, nodes, strict=True))
+    outputs = dict(zip(given, use_properties(nodes), strict=True))
+    return compile_nodes(outputs, variables, single, stated=stated)
 
 
 def value_and_grad(formula: Formula, names: Names, **data: Any) -> Callable[..., Any]:

@@ -31,9 +31,8 @@ from tensorcalc.binding import (
 )
 from tensorcalc.dispatch import MAX_VALUES, MISSING, Convert, Result, fast, front
 from tensorcalc.emit.driver import compiled_parts, drive
-from tensorcalc.emit.module import standalone
 from tensorcalc.emit.source import source
-from tensorcalc.errors import DomainError, TensorcalcError
+from tensorcalc.errors import DomainError, LimitError, ShapeError, TensorcalcError
 from tensorcalc.interpret import evaluate
 from tensorcalc.ir import MatrixFunction, Node, Variable, sizes_of
 from tensorcalc.plan import plan
@@ -47,7 +46,9 @@ from tensorcalc.traverse import postorder, variables as variables_of
 SINGLE, DOUBLE = FLOATS
 MAX_ENTRIES = 512  # kinds of arguments remembered per kernel
 MIN_TURNED = 1 << 20  # bytes; a smaller array in Fortran's order is copied rather than compiled for
-NOMINAL = 100  # the number of every size for a plan that is asked for before the first call
+# the number of every size for a plan that is asked for before the first call: the first for which
+# memory suffices
+NOMINAL = (100, 24, 8)
 
 ndarray = np.ndarray  # what is looked up in every call
 
@@ -90,12 +91,14 @@ def compile_nodes(
     variables: Mapping[str, Variable],
     single: bool,
     formula: str = "",
+    stated: Mapping[str, Node] | None = None,
 ) -> Kernel:
     """The kernel of `outputs`; with `single` a call returns the one output itself, else a dict.
 
-    `variables` are all it takes, in the order of positional arguments.
+    `variables` are all it takes, in the order of positional arguments. `stated` are the outputs
+    before declared properties were used, for what a saved module tells; so is `formula`.
     """
-    return Kernel(outputs, variables, single, formula)
+    return Kernel(outputs, variables, single, formula, stated)
 
 
 class Kernel(partial[Any]):
@@ -111,6 +114,7 @@ class Kernel(partial[Any]):
         variables: Mapping[str, Variable],
         single: bool,
         formula: str = "",
+        stated: Mapping[str, Node] | None = None,
     ) -> Kernel:
         names = {**variables, **variables_of(*outputs.values())}
         function, space = front(list(names), lambda *parts: self._called(*parts))
@@ -128,6 +132,7 @@ class Kernel(partial[Any]):
         variables: Mapping[str, Variable],
         single: bool,
         formula: str = "",
+        stated: Mapping[str, Node] | None = None,
     ) -> None:
         check_known(outputs.values())
         self._outputs = dict(outputs)
@@ -136,6 +141,7 @@ class Kernel(partial[Any]):
         self._needed = frozenset(variables_of(*outputs.values()))
         self._single = single
         self._formula = formula
+        self._stated = dict(stated or outputs)
         # by what is seen at a glance: what runs, and the function that compares
         self._entries: dict[tuple[object, ...], tuple[Entry, Callable[..., Any]]] = {}
         self._planned: dict[tuple[object, ...], Entry] = {}  # by what matters
@@ -344,8 +350,14 @@ class Kernel(partial[Any]):
             return self._last
         nodes = [*self._outputs.values(), *self._variables.values()]
         dims = [dim for node in postorder(nodes) for dim in sizes_of(node)]
-        sizes = {name: NOMINAL for dim in dims for name in dim.names}
-        return self._entry(Case(self._names, sizes, DOUBLE), compiled=False)
+        for nominal in NOMINAL:
+            sizes = {name: nominal for dim in dims for name in dim.names}
+            try:
+                return self._entry(Case(self._names, sizes, DOUBLE), compiled=False)
+            except LimitError:
+                if nominal == NOMINAL[-1]:
+                    raise
+        raise AssertionError("the last of the numbers returns or raises")
 
     @property
     def source(self) -> str:
@@ -369,11 +381,23 @@ class Kernel(partial[Any]):
     def save(self, path: str | Path) -> None:
         """Write a module with the last call's kernel that needs only NumPy, SciPy and Numba.
 
+        Raises what `to_module` does.
+        """
+        Path(path).write_text(self.to_module(), encoding="utf-8")
+
+    def to_module(self) -> str:
+        """The text of a module with the last call's kernel; it needs no tensorcalc.
+
         Raises
         ------
         DomainError
-            If some of it is interpreted, or has array constants.
+            If some of it is interpreted, or an array constant is very large.
+        ShapeError
+            If no variable tells a size.
         """
+        from tensorcalc.emit.facts import conditions, derivatives, names_of
+        from tensorcalc.emit.standalone import Facts, standalone
+
         case = replace(self._shown().case, turned=frozenset(), threads=1)
         entry = self._entry(case, compiled=False)
         program = entry.program
@@ -383,20 +407,41 @@ class Kernel(partial[Any]):
             if isinstance(step, Host):
                 what = step.kind.removeprefix("host ")
                 raise DomainError(f"{what} has no compiled form, so there is no module")
-        if program.data:
-            raise DomainError("the formula has array constants, so there is no module")
-        text = standalone(
-            source(program, case.dtype.name, allocate=True),
-            self._formula,
+        told = names_of([], self._variables.values())
+        for size in names_of(list(self._outputs.values()), []):
+            if size not in told:
+                raise ShapeError(f"the size {size} cannot be told from the shapes of the values")
+        places = [place for _, place, _ in entry.finish]
+        outputs = {
+            "" if self._single else name: (place, node.dims)
+            for (name, node), place in zip(self._outputs.items(), places, strict=True)
+        }
+        facts = Facts(
+            self._formulas(),
+            self._variables,
             [str(buffer.variable) for buffer in program.arguments],
-            {name: variable.dims for name, variable in self._variables.items()},
-            [""] if self._single else list(self._outputs),
-            [place for _, place, _ in entry.finish],
+            program.data,
+            outputs,
+            [] if self._single else derivatives(self._stated),
+            conditions(self._outputs.values(), program, case.sizes),
         )
-        Path(path).write_text(text, encoding="utf-8")
+        return standalone(source(program, case.dtype.name, allocate=True), facts)
+
+    def _formulas(self) -> list[str]:
+        """What is computed, as text in the language."""
+        if self._formula:
+            return [self._formula]
+        from tensorcalc.expression import Expr
+
+        texts = []
+        for name, node in self._stated.items():
+            *defined, last = str(Expr.of(node, self._variables, (node.rank,))).splitlines()
+            texts += [*defined, last if self._single else f"{name} = {last}"]
+        return texts
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Kernel, (self._outputs, self._variables, self._single, self._formula)
+        facts = (self._outputs, self._variables, self._single, self._formula, self._stated)
+        return Kernel, facts
 
     def __repr__(self) -> str:
         return f"<Kernel of {', '.join(self._outputs)}({', '.join(self._names)})>"

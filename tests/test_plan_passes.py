@@ -10,7 +10,7 @@ import pytest
 import tensorcalc as tc
 from tensorcalc.plan import plan
 from tensorcalc.plan.paths import contraction_path
-from tensorcalc.plan.program import Program, flat
+from tensorcalc.plan.program import Nest, Pass, Program, Store, flat, statements
 
 LAYERS = 5
 NET = "; ".join(
@@ -140,3 +140,21 @@ def test_planning_of_many_operands_ends() -> None:
     inputs = [frozenset({k, k + 1}) for k in range(500)]
     steps, _ = contraction_path(inputs, frozenset({0, 500}), dict.fromkeys(range(501), 4))
     assert len(steps) == 499
+
+
+def test_a_loop_over_the_first_part_of_an_array_is_no_slice_of_it() -> None:
+    """Nothing in the pass over 2*n entries is stored in an array of n."""
+    text = (
+        "B : symmetric(n); C : matrix(n, n); y : vector(n); r = [B, C]'*y\n"
+        "sum[i](sum[j](exp([y; y][i]*y[j]))*det(r[i]*B + 6*eye(n)))"
+    )
+    program = planned(text, "B", n=100)
+    buffers = {b.name: b for b in (*program.temporaries, *program.results)}
+    (whole,) = [step for step in program.steps if isinstance(step, Pass)]
+    assert whole.kind.startswith("PASS over 2*n")
+    lengths = {whole.block, whole.extent}
+    for step in whole.steps:
+        for store in statements(step.body) if isinstance(step, Nest) else ():
+            if isinstance(store, Store) and whole.low in str(store.index):
+                (axis,) = [k for k, index in enumerate(store.index) if whole.low in str(index)]
+                assert buffers[store.buffer].extents[axis] in lengths

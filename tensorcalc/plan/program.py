@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tensorcalc.dims import Dim
 from tensorcalc.errors import LimitError
 from tensorcalc.ir import Node
 
@@ -56,6 +57,7 @@ class Extent:
     buffer: str | None = None  # read off this argument's axis …
     axis: int = 0  # … and divided by the factors
     is_sum: bool = False  # the factors are added instead
+    dim: Dim | None = None  # the size that it is; none of the length of a block
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,10 @@ class _Arranger:
                 if made is None:
                     continue
                 for mine, theirs in zip(place, made.target, strict=True):
-                    if _is_loop(mine) and _is_loop(theirs):
+                    if not (_is_loop(mine) and _is_loop(theirs)):
+                        continue
+                    # a loop may read only the first part of what a longer one writes
+                    if task.space[mine] == made.space[theirs]:  # type: ignore[index]
                         join((made, theirs), (task, mine))  # type: ignore[arg-type]
         by_dim: dict[Dim, list[Loop]] = {}
         for loop in parent:

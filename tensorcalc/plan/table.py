@@ -100,7 +100,7 @@ class Table:
             if dim in self.extents:  # entered for an argument that was met on the way
                 return self.extents[dim].name
             is_sum = dim.product is None
-            found = Extent(f"n{len(self.extents)}", factors, *source, is_sum)
+            found = Extent(f"n{len(self.extents)}", factors, *source, is_sum, dim)
             self.extents[dim] = found
         return found.name
 
