@@ -374,3 +374,15 @@ def test_loops(
     assert [sum(isinstance(s, Loop) for s in statements(nest.body)) for nest in nests] == [count]
     (found,) = run_source(program, values)
     np.testing.assert_allclose(found, expression.evaluate(**values), rtol=1e-13)
+
+
+def test_the_first_part_of_an_array(run_source: Callable[..., list[Any]]) -> None:
+    """Loops over the first rows and columns of a larger array are not one loop."""
+    parts = "A : matrix(m, n); D : matrix(m, q); E : matrix(p, n); C : matrix(p, q); "
+    derivative = tc.vjp(parts + "[A, D; E, C]", "A", "bar")
+    sizes = {"m": 3, "n": 4, "p": 2, "q": 5}
+    bar = np.random.default_rng(0).normal(size=(5, 9))
+    program = plan({"o": derivative.node}, sizes, derivative.variables)
+    shapes = {"A": (3, 4), "D": (3, 5), "E": (2, 4), "C": (2, 5)}
+    (found,) = run_source(program, {"bar": bar, **{n: np.zeros(s) for n, s in shapes.items()}})
+    np.testing.assert_array_equal(found, bar[:3, :4])

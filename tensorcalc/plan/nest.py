@@ -103,7 +103,8 @@ def nest(
     ]
     places = [a[0] for target in targets for a in target if isinstance(a, tuple)]
     used = _used(table.entries, [*[result for *_, result in results], *places])
-    runs = _runs(cluster, targets, [table.entries[k] for k in sorted(used)])
+    stores = [(task.node, at) for (task, *_), at in zip(results, targets, strict=True)]
+    runs = _runs(cluster, stores, [table.entries[k] for k in sorted(used)])
     order = _order([place for _, _, place, _ in results], table.entries, extents, runs)
     level = {label: k + 1 for k, run in enumerate(order) for label in run}
     index = {label: f"i{k}" for k, run in enumerate(order) for label in run}
@@ -176,7 +177,7 @@ def nest(
             for k, (run, dim) in enumerate(zip(order, counts, strict=True))
         ]
         lengths = [prod(extents[k] for k in run) for run in order]
-        points = [within(task.node, at) for (task, *_), at in zip(results, targets, strict=True)]
+        points = [within(node, at) for node, at in stores]
         points += [s.index for level in before for s in level if isinstance(s, Load)]
         tiled = depth - 1 not in sums and _crosses(points, lengths)
         body = _loops(before, after, around, tiled=tiled)
@@ -236,23 +237,32 @@ def _statement(
 
 
 def _runs(
-    cluster: Cluster, targets: Sequence[Sequence[int | tuple[int]]], entries: Sequence[Key]
+    cluster: Cluster,
+    stores: Sequence[tuple[Node, Sequence[int | tuple[int]]]],
+    entries: Sequence[Key],
 ) -> list[tuple[int, ...]]:
-    """The loops of the cluster, in runs that can be one loop."""
-    accesses: list[Sequence[object]] = [*targets]
+    """The loops of the cluster, in runs that can be one loop.
+
+    A loop that is computed with, or covers the first part of an axis only, stands alone.
+    """
+    accesses = [*stores]
     alone = {k for k, (_, cut) in enumerate(cluster.space) if cut is not None}
     for key in entries:
         given = list(arguments(key))
         if key[0] == "load":
-            accesses.append(key[3])  # type: ignore[arg-type]
+            accesses.append((key[1], key[3]))  # type: ignore[arg-type]
             given = list(key[4])  # type: ignore[call-overload]
         alone |= {a for a in given if isinstance(a, int)}
+    for node, indices in accesses:
+        for dim, k in zip(node.dims, indices, strict=True):
+            if isinstance(k, int) and k >= 0 and dim != cluster.space[k][0]:
+                alone.add(k)
     summed = [
         {point[k] for k in task.reduced}
         for task, point in zip(cluster.tasks, cluster.points, strict=True)
     ]
     kinds = [tuple([k in own for own in summed]) for k in range(len(cluster.space))]
-    return collapse(accesses, kinds, alone)
+    return collapse([indices for _, indices in accesses], kinds, alone)
 
 
 def _order(
