@@ -1,6 +1,6 @@
 """The tables of the project -> the Markdown of those parts of the pages that are made from them.
 
-A page says where: ``<!-- generated: rules -->`` is replaced by what the generator of that name
+A page says where: ``<!-- generated: rewrites -->`` is replaced by what the generator of that name
 gives, whenever the pages are built (`conf.py`). The files themselves stay as they are.
 """
 
@@ -105,23 +105,19 @@ def differentials() -> str:
 def _differential_rows(name: str, entry: MatrixFunctionEntry) -> Iterator[Row]:
     argument, _, kind = entry.argument.partition(" : ")
     declared = f"{entry.argument}; d{argument} : {kind}"
-    call = f"{name}({argument})"
-    forms = [(call, entry.differential)]
+    forms = [(f"{name}({argument})", "", entry.differential)]
     if entry.parameter:  # the one function with a parameter is the power
         exponent = entry.parameter.partition(" : ")[0]
         declared += f"; {entry.parameter}"
         call = f"{argument}^{exponent}"
-        forms = [(f"{call}, {exponent} ≥ 0", entry.differential)]
-        forms += [(f"{call}, {exponent} < 0", entry.backwards)]
-    for shown, formula in forms:
+        forms = [
+            (call, f", {exponent} ≥ 0", entry.differential),
+            (call, f", {exponent} < 0", entry.backwards),
+        ]
+    for call, condition, formula in forms:
         if formula is not None:
-            call, comma, condition = shown.partition(", ")
-            yield (
-                code(call) + comma + condition,
-                code(kind),
-                code(formula),
-                math(f"{declared}; {formula}"),
-            )
+            mathematics = math(f"{declared}; {formula}")
+            yield code(call) + condition, code(kind), code(formula), mathematics
 
 
 def power_series() -> str:
@@ -245,7 +241,7 @@ def _wanted(outputs: Iterable[str]) -> Iterator[str]:
         if found[:1] == ["hvp"]:
             yield f"Hessian by {', '.join(found[1:])} times a direction"
         elif len(found) == 2:
-            yield f"Hessian by {found[0]}"
+            yield f"Hessian by {', '.join(dict.fromkeys(found))}"
 
 
 def _sizes(workload: Workload) -> str:
@@ -275,7 +271,7 @@ TITLES = {
 
 
 def public_names() -> str:
-    """All names of ``tensorcalc.__all__``, by the module that they come from."""
+    """The public names that are not functions of the language, by the module they come from."""
     homes: dict[str, list[str]] = {}
     for name, home in tc._HOME.items():
         homes.setdefault(home, []).append(name)
