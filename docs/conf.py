@@ -8,6 +8,7 @@ In a clone, into a folder that git does not see, with warnings as errors:
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -53,9 +54,11 @@ def prepare(
 ) -> None:
     """Make a docstring one that napoleon reads as it is meant.
 
-    A doctest, which stands without a heading here, gets it; and what a property says in front of a
-    colon is no type: napoleon looks for that in the first line, here a comment.
+    A doctest, which stands without a heading here, gets it. What a property says in front of a
+    colon is no type: napoleon looks for that in the first line, here a comment. The plural of a
+    name, `Idx`s, needs a separation.
     """
+    lines[:] = [re.sub(r"((?<!`)`[^`]+`)(?=\w)", r"\1\\ ", line) for line in lines]
     first = next((k for k, line in enumerate(lines) if line.startswith(">>>")), None)
     if first is not None and "Examples" not in lines:
         lines[first:first] = ["Examples", "--------"]
