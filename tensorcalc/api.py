@@ -366,8 +366,9 @@ def to_code(formula: Formula, language: str = "numpy", wrt: Names = (), *, name:
     Parameters
     ----------
     language
-        ``numpy``, ``jax``, ``torch``, ``julia``, ``matlab`` (or ``octave``), or ``latex``: a
-        document with the formulas and their shapes.
+        ``numpy``, ``jax``, ``torch``, ``julia``, ``matlab`` (or ``octave``), ``c`` (C99 with
+        BLAS), ``numba`` (a module of its own), or ``latex``: a document with the formulas and
+        their shapes.
     wrt
         The variables by which the derivative is computed, too: ``gradient_w``, or
         ``derivative_w`` of what is no scalar.

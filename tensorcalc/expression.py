@@ -255,7 +255,8 @@ class Expr:
         Parameters
         ----------
         language
-            ``numpy``, ``jax``, ``torch``, ``julia``, ``matlab`` (or ``octave``), or ``latex``.
+            ``numpy``, ``jax``, ``torch``, ``julia``, ``matlab`` (or ``octave``), ``c``, ``numba``
+            or ``latex``.
 
         Raises
         ------

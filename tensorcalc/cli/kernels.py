@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -22,9 +21,7 @@ from tensorcalc.cli.options import (
 )
 from tensorcalc.printing.languages import WRITERS
 
-if TYPE_CHECKING:
-    from tensorcalc.expression import Expr
-
+NAMED_AS_FILES = ("c", "matlab", "octave")  # functions that are called as their files
 NOMINAL_SIZE = 100  # of a size that is not given
 
 wrt_option = click.option(
@@ -48,58 +45,43 @@ def _formula(file: Any, arguments: tuple[str, ...]) -> str:
     type=click.Path(dir_okay=False, writable=True),
     help="The file to write; without it the text is printed.",
 )
-@click.option("--to", type=click.Choice(list(WRITERS)), help="The language, if it is not Numba's.")
+@click.option(
+    "--to",
+    type=click.Choice(list(WRITERS)),
+    default="numba",
+    show_default=True,
+    help="The language.",
+)
 @file_option
 @debug_option
 def compile_command(
-    formula: tuple[str, ...], wrt: tuple[str, ...], output: str | None, to: str | None, file: Any
+    formula: tuple[str, ...], wrt: tuple[str, ...], output: str | None, to: str, file: Any
 ) -> None:
     """Write a module that computes FORMULA and its derivatives.
 
-    It is a Python module that needs NumPy, SciPy and Numba, but not tensorcalc; its function `run`
-    takes the variables by name. With --to it is code of another language, which checks its
-    arguments, and its derivatives by differences when asked.
+    It does not need tensorcalc, checks its arguments, and its derivatives by differences when
+    asked. That of Numba is a Python module that needs NumPy, SciPy and Numba; its function `run`
+    takes the variables by name.
 
     \b
       tensorcalc compile "sum(log(1 + exp(-y.*(X*w))))" --wrt w -o logistic.py
       tensorcalc compile "sum(log(1 + exp(-y.*(X*w))))" --wrt w --to octave -o logistic.m
     """  # noqa: D301
-    if to is not None:
-        _write_code(parse_formula(_formula(file, formula)), wrt, to, output)
-        return
-    from tensorcalc.api import compile as compile_kernel
-
-    expression = parse_formula(_formula(file, formula))
-    outputs = outputs_of(expression, wrt)
-    kernel = compile_kernel(outputs if wrt else expression)
-    if output is None:
-        click.echo(kernel.source, nl=False)
-        return
-    _save(output, lambda: kernel.save(output))
-
-
-def _save(output: str, save: Callable[[], object]) -> None:
-    """Write a file, and say so."""
-    if Path(output).exists() and not Path(output).is_file():
-        raise click.UsageError(f"{output} is not a regular file")
-    try:
-        save()
-    except OSError as error:
-        raise click.UsageError(f"{output}: {error.strerror or error}") from None
-    click.echo(f"wrote {output}", err=True)
-
-
-def _write_code(expression: Expr, wrt: tuple[str, ...], to: str, output: str | None) -> None:
-    """Print or save the code of another language; a function of MATLAB is called as its file."""
     from tensorcalc.api import to_code
 
-    stem = Path(output).stem if output else "f"
-    named = stem if to in ("matlab", "octave") else "f"
-    text = to_code(expression, to, [spelled(name) for name in wrt], name=named)
+    expression = parse_formula(_formula(file, formula))
+    name = Path(output).stem if output and to in NAMED_AS_FILES else "f"
+    text = to_code(expression, to, [spelled(variable) for variable in wrt], name=name)
     if output is None:
         click.echo(text, nl=False)
         return
-    _save(output, lambda: Path(output).write_text(text, encoding="utf-8"))
+    if Path(output).exists() and not Path(output).is_file():
+        raise click.UsageError(f"{output} is not a regular file")
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{output}: {error.strerror or error}") from None
+    click.echo(f"wrote {output}", err=True)
 
 
 @click.command("plan")

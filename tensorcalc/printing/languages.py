@@ -13,5 +13,7 @@ WRITERS = {
     "julia": "tensorcalc.printing.julia_code:julia_code",
     "matlab": "tensorcalc.printing.matlab_code:matlab_code",
     "octave": "tensorcalc.printing.matlab_code:matlab_code",
+    "c": "tensorcalc.printing.compiled_code:c_code",
+    "numba": "tensorcalc.printing.compiled_code:numba_code",
     "latex": "tensorcalc.printing.latex_code:latex_code",
 }
