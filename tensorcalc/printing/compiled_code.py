@@ -1,4 +1,4 @@
-"""Formulas -> code in C, or a module for Numba: the languages whose code is made of a loop program."""
+"""Formulas -> C, or a module for Numba: the code that is made of a loop program."""
 
 from __future__ import annotations
 
