@@ -163,9 +163,10 @@ class Expr:
             return False
         if left is right:
             return True
-        from tensorcalc.fingerprint import fingerprint
+        from tensorcalc.fingerprint import fingerprints
 
-        return fingerprint(left) == fingerprint(right)
+        first, second = fingerprints(left, right)
+        return first == second
 
     def __hash__(self) -> int:
         return hash(("Expr", self.node.rank))  # equal formulas may have different nodes

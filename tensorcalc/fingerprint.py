@@ -3,7 +3,9 @@
 Two formulas that are equal by the laws of addition, multiplication, contraction and inversion have
 the same fingerprint; two that are not have different ones but for a chance of about 2^-50 (Schwartz
 1980, Zippel 1979). A function that is no polynomial is a random, fixed choice of values: ``exp`` is
-the same at the same argument, and nothing else is known of it.
+the same at the same argument, and nothing else is known of it. Where a formula asks conditions, or
+has several sizes, several points decide: at one of them both sides may take the same branch, and two
+sizes may be equal.
 """
 
 from __future__ import annotations
@@ -41,21 +43,31 @@ from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.traverse import postorder
 
 PRIME = 2**61 - 1
+SIZES = 4  # points, so that two sizes that differ do so at one of them
+BRANCHES = 16  # points, so that each branch is taken at one of them
+POINT = "?"  # the number of the point, beside the sizes
 MAX_ENTRIES = 200_000  # of an intermediate array
 Residues = Any  # an object array of integers below PRIME
 
 
-def fingerprint(root: Node) -> int:
-    """The fingerprint of a node; equal names of sizes are equal sizes.
+def fingerprints(*roots: Node) -> list[int]:
+    """The fingerprints of nodes that are to be compared; equal names of sizes are equal sizes.
 
     Raises
     ------
     LimitError
         If an intermediate array would be too large even at the smallest sizes.
     """
-    names = sorted({name for node in postorder([root]) for d in _dims(node) for name in d.names})
-    sizes = {name: 2 + _oracle("size", name) % 2 for name in names}
-    return _oracle("root", _compute(root, sizes, {}))
+    nodes = postorder(roots)
+    names = sorted({name for node in nodes for d in _dims(node) for name in d.names})
+    asks = any(isinstance(node, Map) and node.function == "where" for node in nodes)
+    count = BRANCHES if asks else SIZES if len(names) > 1 else 1
+    found: list[list[int]] = [[] for _ in roots]
+    for point in range(count):
+        sizes = {name: 2 + _oracle("size", name, point) % 3 for name in names}
+        for values, root in zip(found, roots, strict=True):
+            values.append(_oracle("root", _compute(root, {**sizes, POINT: point}, {})))
+    return [_oracle("points", *values) for values in found]
 
 
 def _dims(node: Node) -> tuple[Any, ...]:
@@ -170,7 +182,9 @@ def _value(
                 total = (total + _number(coefficient) * operand) % PRIME
             return total
         case Map():
-            return _entries(shape, lambda *place: _map(node, [o[place] for o in operands]))
+            return _entries(
+                shape, lambda *place: _map(node, [o[place] for o in operands], sizes[POINT])
+            )
         case MatrixFunction():
             return _matrix_function(node, shape, operands)
         case Unknown():
@@ -249,7 +263,7 @@ def _einsum(
     return np.broadcast_to(np.reshape(result, here), shape)
 
 
-def _map(node: Map, arguments: list[int]) -> int:
+def _map(node: Map, arguments: list[int], point: int) -> int:
     if node.function == "pow":
         base, exponent = arguments
         power = node.operands[1]
@@ -258,7 +272,7 @@ def _map(node: Map, arguments: list[int]) -> int:
             return pow(base, int(value), PRIME) if base else 0
         return _oracle("pow", base, exponent)
     if node.function == "where":
-        return arguments[1] if _oracle("where", arguments[0]) % 2 else arguments[2]
+        return arguments[1] if _oracle("where", arguments[0], point) % 2 else arguments[2]
     return _oracle(node.function, *arguments)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import tensorcalc as tc
 from tensorcalc.expression import join
-from tensorcalc.fingerprint import fingerprint
+from tensorcalc.fingerprint import fingerprints
 
 D = "A, B : matrix(n, n); S : symmetric(n); K : skew(n); x, y : vector(n); k : scalar integer\n"
 EQUAL = [
@@ -37,22 +37,32 @@ DIFFERENT = [
 ]
 
 
-def fingerprints(left: str, right: str) -> tuple[int, int]:
-    """Of two programs with the same sizes."""
+def of_texts(left: str, right: str) -> list[int]:
+    """The fingerprints of two programs with the same sizes."""
     first, second = (tc.parse(D + text) for text in (left, right))
     nodes, _ = join([first, second])
-    return fingerprint(nodes[0]), fingerprint(nodes[1])
+    return fingerprints(*nodes)
 
 
 @pytest.mark.parametrize(("left", "right"), EQUAL)
 def test_equal_formulas_have_one_fingerprint(left: str, right: str) -> None:
     """Laws of matrix algebra hold exactly."""
-    first, second = fingerprints(left, right)
+    first, second = of_texts(left, right)
     assert first == second
 
 
 @pytest.mark.parametrize(("left", "right"), DIFFERENT)
 def test_other_formulas_have_another(left: str, right: str) -> None:
     """What looks alike is told apart."""
-    first, second = fingerprints(left, right)
+    first, second = of_texts(left, right)
     assert first != second
+
+
+def test_branches_and_sizes_are_told_apart() -> None:
+    """Formulas that agree where a condition holds, or where two sizes are equal."""
+    f = tc.parse("tan(where(x <= a, x, b))")
+    assert tc.diff(f, "a") != tc.diff(f, "b")
+    parts = "u : vector(m); v : vector(n); "
+    formulas = [tc.parse(parts + text) for text in ("len(u)*sum(v)", "len(v)*sum(v)")]
+    assert formulas[0] != formulas[1]
+    assert formulas[0] == tc.parse(parts + "sum(v)*len(u)")

@@ -167,7 +167,7 @@ def test_all_in_one_clean_process(tmp_path: Path) -> None:
     (tmp_path / "names.json").write_text(json.dumps(names))
     command = [sys.executable, "-W", "error", "-c", SCRIPT]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     with np.load(tmp_path / "results.npz") as results:
         checks = [float(results[key]) for key in results if "/check/" in key]
         assert len(checks) == derivatives

@@ -41,6 +41,7 @@ IMPORTS = [
     Import("numpy", "", "np"),
     Import("numpy", "empty", "empty"),
     Import("numpy", "full", "full"),
+    Import("numpy", "reshape", "reshaped"),
     Import("numpy", "zeros", "zeros"),
     Import("numba", "float64", "double"),
     Import("numba", "int32", "int32"),

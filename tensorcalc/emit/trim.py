@@ -17,7 +17,7 @@ ORDER = (
     "hints", "subroutine", "elementwise", "blas", "lapack", "factor", "linalg", "copy",
 )  # fmt: skip
 OURS = "tensorcalc.kernels."
-MEMORY = "tensorcalc.kernels.memory"  # compiles faster than NumPy's functions of the same names
+MEMORY = "tensorcalc.kernels.memory"  # compiles faster than the functions of NumPy that do the same
 
 
 @dataclass(frozen=True, slots=True)
