@@ -3,9 +3,9 @@
 Two formulas that are equal by the laws of addition, multiplication, contraction and inversion have
 the same fingerprint; two that are not have different ones but for a chance of about 2^-50 (Schwartz
 1980, Zippel 1979). A function that is no polynomial is a random, fixed choice of values: ``exp`` is
-the same at the same argument, and nothing else is known of it. Where formulas ask conditions, or have
-several sizes, several points decide: at one of them both may take the same branch, and two sizes may
-be equal.
+the same at the same argument, and nothing else is known of it. Where formulas ask conditions, or
+have several sizes, several points decide: at one of them both may take the same branch, and two
+sizes may be equal.
 """
 
 from __future__ import annotations
