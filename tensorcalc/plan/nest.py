@@ -312,13 +312,12 @@ def _loops(
 
 
 def _crosses(points: Sequence[tuple[Index, ...]], lengths: Sequence[int]) -> bool:
-    """Whether memory is walked along both of the two inner loops, and both are long."""
+    """Whether arrays with both of the two inner loops are walked along either, and both are long."""
     if len(lengths) < 2 or min(lengths[-2:]) < 2 * TILE or prod(lengths[-2:]) < MIN_TILED:
         return False
-    last = {
-        point[-1].index if isinstance(point[-1], Run) else point[-1] for point in points if point
-    }
-    return {f"i{len(lengths) - 2}", f"i{len(lengths) - 1}"} <= last
+    inner = {f"i{len(lengths) - 2}", f"i{len(lengths) - 1}"}
+    named = [[k.index if isinstance(k, Run) else k for k in point] for point in points]
+    return inner == {point[-1] for point in named if inner <= {*point}}
 
 
 def _merged(
