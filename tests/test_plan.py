@@ -368,8 +368,12 @@ def test_loops(
     rng = np.random.default_rng(1)
     values = {"T": rng.normal(size=shape), **({"w": rng.normal(size=weights)} if weights else {})}
     expression = tc.parse(text)
-    node, dims = expression.node, expression.variables["T"].dims
-    sizes = {dim.names[0]: extent for dim, extent in zip(dims, shape, strict=True)}
+    node = expression.node
+    sizes = {
+        dim.names[0]: extent
+        for name, array in values.items()
+        for dim, extent in zip(expression.variables[name].dims, array.shape, strict=True)
+    }
     program = plan({"o": node}, sizes)
     nests = [step for step in flat(program.steps) if isinstance(step, Nest)]
     assert [sum(isinstance(s, Loop) for s in statements(nest.body)) for nest in nests] == [count]

@@ -312,7 +312,7 @@ def _loops(
 
 
 def _crosses(points: Sequence[tuple[Index, ...]], lengths: Sequence[int]) -> bool:
-    """Whether arrays with both of the two inner loops are walked along either, and both are long."""
+    """Whether arrays with both of the two inner loops are walked along either; both are long."""
     if len(lengths) < 2 or min(lengths[-2:]) < 2 * TILE or prod(lengths[-2:]) < MIN_TILED:
         return False
     inner = {f"i{len(lengths) - 2}", f"i{len(lengths) - 1}"}
