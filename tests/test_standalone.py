@@ -145,7 +145,6 @@ np.savez("results.npz", **results)
 
 
 @pytest.mark.languages
-@pytest.mark.timeout(900)
 def test_all_in_one_clean_process(tmp_path: Path) -> None:
     """Every formula at two sets of sizes, and the check of every derivative."""
     expected: dict[str, Array] = {}
