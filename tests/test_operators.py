@@ -159,6 +159,20 @@ def test_ill_conditioned() -> None:
     assert residual < 1e-3 * abs(b @ np.linalg.inv(2 * hilbert) @ (2 * hilbert) - b).max() + 1e-6
 
 
+def test_diagonals_with_zeros() -> None:
+    """Woodbury's formula divides by the diagonal; the sum may have an inverse where that has none."""
+    c = np.random.default_rng(0).normal(size=(2, 6))
+    formula = "a : vector(n); c : vector(n); d : vector(n); x : vector(n); a'*x.^3 + (c'*x)*(d'*x)"
+    for zeros in (1, 2):
+        x = np.ones(6)
+        x[:zeros] = 0
+        second = tc.hessian(formula, "x")
+        data = {"a": np.ones(6), "c": c[0], "d": c[1], "x": x}
+        check(second(**data), second.evaluate(**data))
+    with pytest.raises(tc.DomainError, match="singular"):
+        tc.hessian(formula, "x")(a=np.ones(6), c=c[0], d=c[0], x=np.zeros(6)).solve(np.ones(6))
+
+
 ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"V": np.ones((3, 2))}, "the data do not tell the size m"),
     ({"U": np.ones((4, 2))}, "V"),

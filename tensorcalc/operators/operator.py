@@ -223,6 +223,8 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
             raise singular()
         if self._low is None:
             return self._inverted(x, extra)
+        if self._as_dense is not None:
+            return self._as_dense._solved(x, extra)
         # Woodbury: inv(D + L*R)*x = z - inv(D)*L*inv(I + R*inv(D)*L)*R*z with z = inv(D)*x
         scaled, inner = self._capacitance
         z = self._inverted(x, extra)
@@ -250,6 +252,20 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
         norm = 1 + float(np.abs(inner).sum(0).max(initial=0.0))
         return scaled, Block((), (0,), (1,), np.eye(len(right)) + inner, norm=norm)
 
+    @cached_property
+    def _as_dense(self) -> Operator | None:
+        """The operator without structure, where Woodbury's formula fails; else None."""
+        if self._low is None or not self._scale:
+            return None
+        try:
+            self._capacitance[1].factorized()
+        except DomainError:
+            axes = tuple(range(len(self.row_shape) + len(self.col_shape)))
+            rows, cols = axes[: len(self.row_shape)], axes[len(self.row_shape) :]
+            whole = Block((), rows, cols, self.dense())
+            return Operator(self.row_shape, self.col_shape, 1.0, {}, [whole])
+        return None
+
     def _inverted(self, x: Array, extra: int) -> Array:
         """The solution without what is of low rank."""
         rank = len(self.row_shape)
@@ -269,6 +285,8 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
             If the operator is not square.
         """
         self._check_square()
+        if self._as_dense is not None:
+            return self._as_dense.logdet()
         count = self.shape[0]
         sign, total = float(np.sign(self._scale)) ** count, 0.0
         if not self._scale:
