@@ -89,7 +89,7 @@ def test_maximize(data: tuple[Path, Array]) -> None:
 
 @pytest.mark.parametrize("kind", [".npz", ".npy", ".csv"])
 def test_output_and_start(data: tuple[Path, Array], tmp_path: Path, kind: str) -> None:
-    """What is written is read as a start, from which there is nothing left to do."""
+    """What is written is read as a start, from which there is little left to do."""
     path, expected = data
     target = tmp_path / f"found{kind}"
     common = (RIDGE, "--data", path, "--wrt", "w")
@@ -98,7 +98,7 @@ def test_output_and_start(data: tuple[Path, Array], tmp_path: Path, kind: str) -
     assert f"wrote {target}" in result.stderr and "w:" not in result.stdout
     start = target if kind == ".npz" else f"w={target}"
     again = json.loads(run(*common, "--start", start, "--json").stdout)
-    assert again["iterations"] == 0 and again["evaluations"] == 1
+    assert again["converged"] and again["iterations"] <= 3
     np.testing.assert_allclose(again["variables"]["w"], expected, rtol=1e-5)
 
 
@@ -152,7 +152,7 @@ def test_not_converged(data: tuple[Path, Array], tmp_path: Path) -> None:
 def test_declared_bounds() -> None:
     """What is declared nonnegative stays so; at the bound the gradient points outward."""
     text = "x : vector(n) nonnegative; (x - p)'*(x - p)"
-    for start in ((), ("--start", "x=[2,-1]")):
+    for start in ((), ("--start", "x=[2,1]")):
         result = run(text, "p=[1,-1]", "--wrt", "x", "--json", *start)
         assert result.exit_code == 0, result.output
         np.testing.assert_allclose(json.loads(result.stdout)["variables"]["x"], [1, 0], atol=1e-6)
@@ -169,6 +169,8 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["x'*p", "x=[1,2]", "--wrt", "x", "--start", "p=[1,2]"], 1, "p has a start, but is not in"),
     (["log(a)", "a=0", "--wrt", "a"], 1, "the value at the start is not finite"),
     (["log(a)", "a=1", "--wrt", "a"], 1, "falls to -inf"),
+    (["y'*x", "y=[1,2]", "--wrt", "x"], 1, "is not small"),
+    (["a : scalar positive; a - log(a)", "a=-1", "--wrt", "a"], 1, "the start is not positive"),
     (["a : scalar positive; a^2", "a=1", "--wrt", "a", "--method", "BFGS"], 1, "keeps no bounds"),
     (["x'*x", "x=[1,2]", "--wrt", "x", "-o", "found.txt"], 2, "does not end in"),
     (["x'*x", "x=[1,2]", "--wrt", "x", "-o", "nowhere/found.npz"], 2, "there is no folder"),

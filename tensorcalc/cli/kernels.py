@@ -17,6 +17,7 @@ from tensorcalc.cli.options import (
     parse_formula,
     spelled,
     split_arguments,
+    split_names,
     to_json,
 )
 from tensorcalc.printing.languages import WRITERS
@@ -25,7 +26,11 @@ NAMED_AS_FILES = ("c", "matlab", "octave")  # functions that are called as their
 NOMINAL_SIZE = 100  # of a size that is not given
 
 wrt_option = click.option(
-    "--wrt", multiple=True, metavar="NAME", help="Compute the derivative by NAME, too."
+    "--wrt",
+    multiple=True,
+    metavar="NAME",
+    callback=split_names,
+    help="Compute the derivative by NAME, too.",
 )
 
 

@@ -18,6 +18,7 @@ from tensorcalc.cli.options import (
     parse_formula,
     spelled,
     split_arguments,
+    split_names,
     to_json,
     to_lines,
     wrt_option,
@@ -38,7 +39,13 @@ data_option = click.option(
 
 @click.command("eval")
 @click.argument("formula", nargs=-1, metavar="FORMULA [NAME=VALUE]...")
-@click.option("--wrt", multiple=True, metavar="NAME", help="Give the derivative by NAME, too.")
+@click.option(
+    "--wrt",
+    multiple=True,
+    metavar="NAME",
+    callback=split_names,
+    help="Give the derivative by NAME, too.",
+)
 @data_option
 @dim_option
 @click.option(

@@ -59,7 +59,7 @@ file_option = click.option(
 )
 
 
-def _split_names(
+def split_names(
     ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Names of which several may stand in one value: ``X,A``."""
@@ -70,7 +70,7 @@ wrt_option = click.option(
     "--wrt",
     multiple=True,
     metavar="NAME",
-    callback=_split_names,
+    callback=split_names,
     help="The variable to differentiate by; given again (or as X,A), the next derivative.",
 )
 

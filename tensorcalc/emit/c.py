@@ -45,7 +45,8 @@ KEYWORDS = (
     "auto break case char const continue default do double else enum extern float for goto if"
     " inline int long register restrict return short signed sizeof static struct switch typedef"
     " union unsigned void volatile while asm typeof main unix linux errno signgam stdin stdout"
-    " stderr malloc free memcpy exit abs labs div is_right kind"
+    " stderr malloc free memcpy exit abs labs div is_right kind I complex imaginary bool true false"
+    " size_t ptrdiff_t"
 ).split()
 RESERVED = re.compile(
     r"_.*|[A-Z]{3,}\w*|[A-Z]+_\w*|([aciontv]|low|high|count|[pk]t)\d+|(lu|pivots|work|room)_.*"

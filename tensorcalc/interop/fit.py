@@ -1,7 +1,7 @@
 """An objective and a start in, its minimum by a method of SciPy out, with progress on the way.
 
 All methods end by one rule: when no entry of the gradient is larger than `tolerance`, times the
-value where that is larger than 1. The best point that was evaluated is the result.
+largest one at the start, or the root of the value, if that is over 1. The best point that was evaluated is the result.
 """
 
 from __future__ import annotations
@@ -76,15 +76,16 @@ def fit(
         One of `METHODS`. Those of second order get products with the Hessian, trust-exact the
         Hessian.
     tolerance
-        How large an entry of the gradient may be at the end, times the value if that is over 1.
+        How large an entry of the gradient may be at the end, times the largest at the start, or the
+        root of the value, if that is over 1.
     callback
         Called at the start and after every iteration; raising StopIteration ends the fit.
 
     Raises
     ------
     DomainError
-        If the value at the start is not finite, falls without end, or the method keeps no bounds
-        where a variable is declared positive.
+        If the value at the start is not finite, falls without end, or a variable that is declared
+        positive does not start so, or has a method that keeps no bounds.
 
     >>> from tensorcalc.interop.scipy import objective
     >>> found = fit(objective("(a - 3)^2 + 1", "a", a=0.0), method="BFGS")
@@ -102,8 +103,11 @@ def fit(
             hint=f"use {' or '.join(WITH_BOUNDS)}, or write the variable as exp of another",
         )
     start = objective.x0 if x0 is None else np.asarray(x0, dtype=float)
-    if bounds is not None:
-        start = np.clip(start, bounds.lb, bounds.ub)
+    if bounds is not None and not ((bounds.lb <= start) & (start <= bounds.ub)).all():
+        raise DomainError(
+            "the start is not positive, or not nonnegative, where that is declared",
+            hint="give another start",
+        )
     watch = Watch(objective, bounds, tolerance, callback)
     second, own = METHODS[method]
     try:
@@ -146,6 +150,7 @@ class Watch:
         self.iterations = self.evaluations = 0
         self.stopped = False
         self.value = np.inf
+        self.first: float | None = None  # the norm of the gradient at the start
         self.began = time.perf_counter()
 
     def begin(self, x: Array) -> None:
@@ -209,5 +214,12 @@ class Watch:
 
     @property
     def converged(self) -> bool:
-        """Whether the gradient at the best point is small."""
-        return self.progress.gradient_norm <= self.tolerance * max(1.0, abs(self.value))
+        """Whether the gradient at the best point is small, beside that of the start.
+
+        Where it is small beside the root of the value, rounding of the value hides the way on.
+        """
+        norm = self.progress.gradient_norm
+        self.first = norm if self.first is None else self.first
+        if norm <= self.tolerance * max(1.0, self.first):
+            return True
+        return norm <= min(self.tolerance * abs(self.value) ** 0.5, self.first / 10)
