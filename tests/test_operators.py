@@ -173,6 +173,43 @@ def test_diagonals_with_zeros() -> None:
         tc.hessian(formula, "x")(a=np.ones(6), c=c[0], d=c[0], x=np.zeros(6)).solve(np.ones(6))
 
 
+def test_small_beside_large_entries() -> None:
+    """Where Woodbury's formula would lose what is small."""
+    second = tc.hessian("a : vector(n); x : vector(n); sum(exp(x)) + (a'*x)^2/2", "x")
+    for smallest in (-10.0, -24.0, -36.0):
+        data = {"x": np.array([smallest, 0, 0, 0, 0]), "a": np.ones(5)}
+        check(second(**data), second.evaluate(**data))
+
+
+@pytest.mark.parametrize("text", ["x'*x/2", "sum(exp(x))", "x'*diag(d)*x + (d'*x)^2"])
+def test_results_are_new_arrays(text: str) -> None:
+    """Nothing that is returned is what was given; complex vectors stay complex."""
+    operator = tc.hessian("d : vector(n); x : vector(n); " + text, "x")(x=np.zeros(5), d=np.ones(5))
+    matrix = operator.dense()
+    given = np.arange(5.0)
+    for found in (operator @ given, operator.solve(given), operator.T @ given):
+        assert not np.may_share_memory(found, given)
+    turned = given * 1j + 1
+    np.testing.assert_allclose(operator @ turned, matrix @ turned)
+    np.testing.assert_allclose(matrix @ operator.solve(turned), turned, atol=1e-12)
+
+
+def test_empty() -> None:
+    """Sizes of 0."""
+    operator = tc.hessian(MF, "U")(U=np.ones((0, 2)), V=np.ones((3, 2)))
+    assert (operator @ np.ones((0, 2))).shape == operator.solve(np.ones((0, 2))).shape == (0, 2)
+    flat = tc.hessian("A : matrix(m, n); x : vector(n); sum(exp(A*x)) + x'*x", "x")
+    check(flat(A=np.ones((0, 3)), x=np.ones(3)), 2 * np.eye(3))
+    zero = tc.hessian(MF, "U")(U=np.ones((4, 2)), V=np.ones((0, 2)))
+    np.testing.assert_array_equal(zero @ np.ones((4, 2)), np.zeros((4, 2)))
+
+
+def test_no_complex_formulas() -> None:
+    """A named error."""
+    with pytest.raises(tc.DomainError, match="complex"):
+        tc.hessian("z : vector(n) complex; sum(z.^3)", "z")(z=np.ones(2))
+
+
 ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"V": np.ones((3, 2))}, "the data do not tell the size m"),
     ({"U": np.ones((4, 2))}, "V"),

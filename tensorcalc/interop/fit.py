@@ -1,7 +1,8 @@
 """An objective and a start in, its minimum by a method of SciPy out, with progress on the way.
 
 All methods end by one rule: when no entry of the gradient is larger than `tolerance`, times the
-largest one at the start, or the root of the value, if that is over 1. The best point that was evaluated is the result.
+largest one at the start, or the root of the value, if that is over 1. The best point that was
+evaluated is the result.
 """
 
 from __future__ import annotations
@@ -222,4 +223,5 @@ class Watch:
         self.first = norm if self.first is None else self.first
         if norm <= self.tolerance * max(1.0, self.first):
             return True
-        return norm <= min(self.tolerance * abs(self.value) ** 0.5, self.first / 10)
+        hidden = self.tolerance * float(abs(self.value)) ** 0.5
+        return bool(norm <= min(hidden, self.first / 10))

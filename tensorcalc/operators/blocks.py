@@ -74,15 +74,15 @@ class Block:
             sizes = self.right.shape[1:]
             x, rest = _apart(x, labels, (), self.cols)
             inner = self.right.reshape(len(self.right), prod(sizes)) @ x[0]
-            made = self.core.reshape(-1, self.core.shape[-1]) @ inner
+            made = self.core.reshape(prod(self.core.shape[:-1]), self.core.shape[-1]) @ inner
             return _together(made[None], rest, self.rows, self.core.shape[:-1])
         if self.is_diagonal:
             return x * _spread(self.core, self.shared, labels, x.ndim), labels
         sizes = self.core.shape[len(self.shared) : len(self.shared) + len(self.rows)]
         if self.is_last(labels, self.cols):
             (matrix,) = self.matrices
-            made = x.reshape(-1, matrix.shape[1]) @ matrix.T
             kept = x.shape[: x.ndim - len(self.cols)]
+            made = x.reshape(prod(kept), matrix.shape[1]) @ matrix.T
             return made.reshape((*kept, *sizes)), (*labels[: len(kept)], *self.rows)
         x, rest = _apart(x, labels, self.shared, self.cols)
         return _together(self.matrices @ x, rest, self.rows, sizes)
@@ -98,7 +98,7 @@ class Block:
         sizes = self.core.shape[len(self.shared) + len(self.rows) :]
         if self.is_last(labels, self.rows):
             kept = x.shape[: x.ndim - len(self.rows)]
-            right = x.reshape(-1, prod(sizes))
+            right = x.reshape(prod(kept), prod(x.shape[len(kept) :]))
             turned = self.turned_inverse() if len(right) > MANY * right.shape[1] else None
             made = self.solved(right.T).T if turned is None else right @ turned
             return made.reshape((*kept, *sizes)), (*labels[: len(kept)], *self.cols)
@@ -169,7 +169,7 @@ def _factorized(matrices: Array, norm: float) -> tuple[str, Any]:
         except np.linalg.LinAlgError:
             pass
         else:
-            _check(1 / dpocon(factors[0], norm, uplo="L")[0])
+            _check(1 / (dpocon(factors[0], norm, uplo="L")[0] or EPSILON**2))
             return "cholesky", factors
     factors = _lu(matrix)
     _check(1 / (dgecon(factors[0], norm)[0] or EPSILON**2))

@@ -25,6 +25,9 @@ MAX_FORMS = 64  # shapes of data whose form is remembered
 def evaluator(node: Node, rows: int, variables: Mapping[str, Variable]) -> Callable[..., Operator]:
     """A function of data by name: the operator whose first `rows` axes are those of the rows."""
     (node,) = use_properties([node])
+    for variable in variables.values():
+        if variable.is_complex:
+            raise DomainError(f"operators are of real formulas, but {variable.name} is complex")
     found = terms(node, rows)
     needed = [*variables_of(node)]
     known: dict[tuple[object, ...], tuple[Form, Kernel | None, tuple[int, ...]]] = {}

@@ -17,6 +17,9 @@ from scipy.sparse.linalg import LinearOperator
 from tensorcalc.errors import DomainError, ShapeError
 from tensorcalc.operators.blocks import Array, Block, singular
 
+EXACT = 1e-13  # how far a residual may be from 0, beside the sizes of what it is made of
+SPREAD = 1e-11  # how much smaller than others an entry of a diagonal may be in Woodbury's formula
+
 
 class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
     """A linear map from arrays of the shape `col_shape` to such of `row_shape`.
@@ -54,15 +57,21 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
     def dot(self, x: Any) -> Any:
         """The product with an array of the shape `col_shape`, a vector, or vectors in columns."""
         if np.shape(x) == self.col_shape and not isinstance(x, LinearOperator):
-            return self._apply(np.asarray(x, np.float64), 0)
+            return self._product(_numbers(x), 0)
         return super().dot(x)
 
     def _matvec(self, x: Array) -> Array:
-        return self._apply(x.reshape(self.col_shape), 0).reshape(-1)
+        return self._product(_numbers(x).reshape(self.col_shape), 0).reshape(-1)
 
     def _matmat(self, x: Array) -> Array:
         count = x.shape[1]
-        return self._apply(x.reshape(*self.col_shape, count), 1).reshape(self.shape[0], count)
+        made = self._product(_numbers(x).reshape(*self.col_shape, count), 1)
+        return made.reshape(self.shape[0], count)
+
+    def _product(self, x: Array, extra: int) -> Array:
+        """The product, in memory of its own."""
+        made = self._apply(x, extra)
+        return made.copy() if np.may_share_memory(made, x) else made
 
     def _apply(self, x: Array, extra: int) -> Array:
         rank = len(self.row_shape)
@@ -204,34 +213,49 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
             If b has another shape.
         """
         self._check_square()
-        right = np.asarray(b, np.float64)
+        right = _numbers(b)
         count = self.shape[0]
         if right.shape == self.row_shape:
-            return self._solved(right, 0)
-        if right.shape == (count,):
-            return self._solved(right.reshape(self.row_shape), 0).reshape(-1)
-        if right.ndim == 2 and len(right) == count:
-            made = self._solved(right.reshape(*self.row_shape, right.shape[1]), 1)
-            return made.reshape(right.shape)
-        raise ShapeError(
-            f"the right side has shape {right.shape}, the operator's rows are {self.row_shape}"
-        )
+            given, extra = right, 0
+        elif right.shape == (count,):
+            given, extra = right.reshape(self.row_shape), 0
+        elif right.ndim == 2 and len(right) == count:
+            given, extra = right.reshape(*self.row_shape, right.shape[1]), 1
+        else:
+            raise ShapeError(
+                f"the right side has shape {right.shape}, the operator's rows are {self.row_shape}"
+            )
+        if not given.size:
+            return np.zeros(right.shape)
+        made = self._solved(given, extra).reshape(right.shape)
+        return made.copy() if np.may_share_memory(made, right) else made
 
     def _solved(self, x: Array, extra: int) -> Array:
-        rank = len(self.row_shape)
         if not self._scale:
             raise singular()
         if self._low is None:
             return self._inverted(x, extra)
-        if self._as_dense is not None:
-            return self._as_dense._solved(x, extra)
+        if self._as_dense is None:
+            found = self._by_woodbury(x, extra)
+            found += self._by_woodbury(x - self._apply(found, extra), extra)  # refined once
+            # the diagonal may hide what is added to it: then this is no solution
+            size = self._size * float(np.linalg.norm(found)) + float(np.linalg.norm(x))
+            if float(np.linalg.norm(self._apply(found, extra) - x)) <= EXACT * size:
+                return found
+        return self._whole_operator._solved(x, extra)
+
+    def _by_woodbury(self, x: Array, extra: int) -> Array:
+        rank = len(self.row_shape)
+        if self._low is None:
+            raise AssertionError("nothing of low rank is added")
         # Woodbury: inv(D + L*R)*x = z - inv(D)*L*inv(I + R*inv(D)*L)*R*z with z = inv(D)*x
         scaled, inner = self._capacitance
         z = self._inverted(x, extra)
         labels = (*range(rank, rank + len(self.col_shape)), *[-1] * extra)
         reduced, _ = Block((), (0,), self._low.cols, self._right).apply(z, labels)
-        solved = inner.solved(reduced.reshape(len(self._right), -1))
-        change: Array = scaled.reshape(-1, solved.shape[0]) @ solved
+        count = len(self._right)
+        solved = inner.solved(reduced.reshape(count, reduced.size // count))
+        change: Array = scaled.reshape(self.shape[0], count) @ solved
         return z - change.reshape(z.shape)
 
     @property
@@ -247,8 +271,8 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
         if self._low is None:
             raise AssertionError("nothing of low rank is added")
         scaled = self._inverted(self._low.core, 1)
-        right = self._right.reshape(len(self._right), -1)
-        inner = right @ scaled.reshape(-1, len(right))
+        right = self._right.reshape(len(self._right), self.shape[1])
+        inner = right @ scaled.reshape(self.shape[0], len(right))
         norm = 1 + float(np.abs(inner).sum(0).max(initial=0.0))
         return scaled, Block((), (0,), (1,), np.eye(len(right)) + inner, norm=norm)
 
@@ -257,14 +281,32 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
         """The operator without structure, where Woodbury's formula fails; else None."""
         if self._low is None or not self._scale:
             return None
-        try:
-            self._capacitance[1].factorized()
-        except DomainError:
-            axes = tuple(range(len(self.row_shape) + len(self.col_shape)))
-            rows, cols = axes[: len(self.row_shape)], axes[len(self.row_shape) :]
-            whole = Block((), rows, cols, self.dense())
-            return Operator(self.row_shape, self.col_shape, 1.0, {}, [whole])
-        return None
+        diagonal = [np.abs(block.core) for block in self._blocks]
+        if all(d.min(initial=np.inf) > SPREAD * d.max(initial=0.0) for d in diagonal):
+            try:
+                self._capacitance[1].factorized()
+            except DomainError:
+                pass
+            else:
+                return None
+        return self._whole_operator
+
+    @cached_property
+    def _whole_operator(self) -> Operator:
+        """The operator as one dense matrix."""
+        axes = tuple(range(len(self.row_shape) + len(self.col_shape)))
+        rows, cols = axes[: len(self.row_shape)], axes[len(self.row_shape) :]
+        whole = Block((), rows, cols, self.dense())
+        return Operator(self.row_shape, self.col_shape, 1.0, {}, [whole])
+
+    @cached_property
+    def _size(self) -> float:
+        """A norm of the operator, or more: of its diagonal and of what is added."""
+        if self._low is None:
+            raise AssertionError("nothing of low rank is added")
+        diagonal = max([float(np.abs(b.core).max(initial=0.0)) for b in self._blocks], default=1.0)
+        added = float(np.linalg.norm(self._low.core)) * float(np.linalg.norm(self._right))
+        return abs(self._scale) * diagonal + added
 
     def _inverted(self, x: Array, extra: int) -> Array:
         """The solution without what is of low rank."""
@@ -348,6 +390,12 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
             rank = f"rank {len(self._right)}"
             shown = f"{shown} + {rank}" if self._scale else rank
         return f"<Operator {self.row_shape} x {self.col_shape}: {shown}>"
+
+
+def _numbers(x: Any) -> Array:
+    """The array with floating-point numbers, which may be complex."""
+    array = np.asarray(x)
+    return array if array.dtype.kind == "c" else array.astype(np.float64, copy=False)
 
 
 def _kind(block: Block, sizes: Sequence[int]) -> str:
