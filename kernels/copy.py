@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import types
+from numba import int64, types
 
+from tensorcalc.kernels.memory import zeros
 from tensorcalc.kernels.subroutine import subroutine
 
 TABLE = 512  # entries of the inner axes whose places are noted
@@ -23,7 +23,7 @@ def permute(rank, extents, a, oa, source, b, ob, target):
         inner *= extents[outer]
     if inner == 0:
         return
-    places = np.zeros((2, inner), np.int64)
+    places = zeros((2, inner), int64)
     count = 1
     for axis in range(rank - 1, outer - 1, -1):
         for k in range(count, count * extents[axis]):
@@ -34,7 +34,7 @@ def permute(rank, extents, a, oa, source, b, ob, target):
     times = 1
     for axis in range(outer):
         times *= extents[axis]
-    at = np.zeros(outer + 1, np.int64)
+    at = zeros((outer + 1,), int64)
     p, q = oa, ob
     for _ in range(times):
         if is_dense:

@@ -49,8 +49,6 @@ class Hessian(Expr):
             self._evaluator = evaluator(self.node, self.groups[-2], self.variables)
         return self._evaluator(**data)
 
-    operator = __call__
-
     def dense(self, /, **data: Any) -> np.ndarray[Any, Any]:
         """All entries: `Operator.dense`."""
         return self(**data).dense()
