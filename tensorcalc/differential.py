@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations_with_replacement, count
 from math import factorial, prod
 from typing import Any
@@ -23,6 +22,7 @@ from tensorcalc.errors import DomainError, LimitError
 from tensorcalc.expression import Expr
 from tensorcalc.functions import FUNCTIONS
 from tensorcalc.ir import Node, Variable
+from tensorcalc.lazy import Lazy
 from tensorcalc.limits import current as limits
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.parse import parse
@@ -45,7 +45,7 @@ class Differential(Expr):
         self.__dict__.update(differential.__dict__)
         self._formula, self._by, self._order = formula, by, order
 
-    @cached_property
+    @Lazy
     def canonical(self) -> str:
         """The canonical form: an equation, below the definitions of what is long in it.
 

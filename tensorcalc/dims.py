@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain, count
 from math import gcd
 
 from tensorcalc.errors import LimitError
+from tensorcalc.lazy import Lazy
 from tensorcalc.limits import current as limits, spend
 
 Monomial = tuple[str, ...]  # sorted
@@ -38,7 +38,7 @@ class Dim:
             return Dim((((), value),) if value else ())
         return Dim((((value,), 1),))
 
-    @cached_property
+    @Lazy
     def names(self) -> tuple[str, ...]:
         """Every name in the size, as often as it occurs."""
         return tuple([name for names, _ in self.terms for name in names])

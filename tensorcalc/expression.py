@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from tensorcalc import canonical
@@ -27,6 +26,7 @@ from tensorcalc.errors import (
     quote,
 )
 from tensorcalc.ir import Node, Unknown, Variable
+from tensorcalc.lazy import Lazy
 from tensorcalc.properties import use_asserted
 from tensorcalc.shapes import Shapes
 from tensorcalc.simplify import simplify
@@ -91,20 +91,20 @@ class Expr:
         """What was written; of what was made from other expressions, a mere leaf."""
         return self._syntax
 
-    @cached_property
+    @Lazy
     def _elaborated(self) -> Elaborated:
         syntax = self._syntax
         if syntax.kind != "program":
             syntax = Syntax("program", (), (syntax,), syntax.span)
         return elaborate(syntax)
 
-    @cached_property
+    @Lazy
     def node(self) -> Node:
         """The node of the index IR, in normal form: equal formulas have the same one."""
         _check_functions(self._elaborated.node, self.variables)
         return simplify([self._elaborated.node])[0]
 
-    @cached_property
+    @Lazy
     def _stated(self) -> Node:
         """The node with what is declared of definitions used, for printing."""
         return use_asserted(self.node, self.source.asserted)
@@ -114,7 +114,7 @@ class Expr:
         """How many axes belong to the function and to each variable it was differentiated by."""
         return (self._elaborated.node.rank,) if self._groups is None else self._groups
 
-    @cached_property
+    @Lazy
     def variables(self) -> dict[str, Variable]:
         """The variables by name, in order of appearance, also those that dropped out."""
         found = self._elaborated.variables

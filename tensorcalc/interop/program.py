@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from tensorcalc.binding import FLOATS, Array, as_array, bind_sizes, check_names
 from tensorcalc.errors import DomainError, TensorcalcError, quote
 from tensorcalc.expression import Expr, join, known_variable
 from tensorcalc.ir import Node, Variable
+from tensorcalc.lazy import Lazy
 from tensorcalc.properties import use_properties
 from tensorcalc.simplify import simplify
 from tensorcalc.traverse import variables as variables_of
@@ -39,7 +39,7 @@ class Program:
         self.variables = dict(variables)
         self._derived: dict[tuple[object, ...], Program] = {}
 
-    @cached_property
+    @Lazy
     def kernel(self) -> Kernel:
         """What computes all outputs."""
         from tensorcalc.kernel import compile_nodes

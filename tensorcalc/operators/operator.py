@@ -7,7 +7,6 @@ indices, or a diagonal and a product of low rank. Last after `terms.py` and `cho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from tensorcalc.errors import DomainError, ShapeError
+from tensorcalc.lazy import Lazy
 from tensorcalc.operators.blocks import Array, Block, singular
 
 EXACT = 1e-13  # how far a residual may be from 0, beside the sizes of what it is made of
@@ -265,7 +265,7 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
             raise AssertionError("nothing of low rank is added")
         return self._low.right
 
-    @cached_property
+    @Lazy
     def _capacitance(self) -> tuple[Array, Block]:
         """``inv(D)*L`` and ``I + R*inv(D)*L``."""
         if self._low is None:
@@ -276,7 +276,7 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
         norm = 1 + float(np.abs(inner).sum(0).max(initial=0.0))
         return scaled, Block((), (0,), (1,), np.eye(len(right)) + inner, norm=norm)
 
-    @cached_property
+    @Lazy
     def _as_dense(self) -> Operator | None:
         """The operator without structure, where Woodbury's formula fails; else None."""
         if self._low is None or not self._scale:
@@ -291,7 +291,7 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
                 return None
         return self._whole_operator
 
-    @cached_property
+    @Lazy
     def _whole_operator(self) -> Operator:
         """The operator as one dense matrix."""
         axes = tuple(range(len(self.row_shape) + len(self.col_shape)))
@@ -299,7 +299,7 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
         whole = Block((), rows, cols, self.dense())
         return Operator(self.row_shape, self.col_shape, 1.0, {}, [whole])
 
-    @cached_property
+    @Lazy
     def _size(self) -> float:
         """A norm of the operator, or more: of its diagonal and of what is added."""
         if self._low is None:

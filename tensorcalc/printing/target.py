@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from tensorcalc.errors import DomainError
+from tensorcalc.lazy import Lazy
 from tensorcalc.printing.code import NUMBER, Code, Codes, Pieces, commas
 from tensorcalc.printing.render import ATOM, COMPARE, NEGATION, POSTFIX, PRODUCT, SUM
 
@@ -63,7 +63,7 @@ class Target:
     has_tensors: bool = False  # whether functions refuse plain numbers
     static_integers: bool = False  # whether an integer argument stays a plain number
 
-    @cached_property
+    @Lazy
     def taken(self) -> frozenset[str]:
         """Every name that the printed code may use for itself."""
         texts = [*self.words.values(), *self.functions.values(), *self.along.values()]
