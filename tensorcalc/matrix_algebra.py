@@ -49,6 +49,7 @@ MIN_SAVED = 4  # symbols that taking a factor out of some terms of a sum, not of
 MAX_TRIED = 4  # factors that may be taken out, those that save most at first sight
 MAX_KNOWN = 4096  # sums that are remembered
 MAX_FACTORED = 24  # longer sums are printed as they are
+MAX_SKETCHED = 200  # parts of a term that are looked through for its first names
 TRANSPOSED = {"scalar": "scalar", "column": "row", "row": "column", "matrix": "matrix"}
 
 
@@ -674,7 +675,9 @@ def sketch(term: Matrix) -> str:
     """A short text to order terms by: the first names, transposed ones later."""
     words: list[str] = []
     stack = [term]
-    while stack and len(words) < 6:
+    for _ in range(MAX_SKETCHED):
+        if not stack or len(words) == 6:
+            break
         x = stack.pop()
         if x.op == "name":
             words.append(str(x.data))

@@ -28,19 +28,17 @@ def in_reading_order(
     >>> in_reading_order([(x, (1,), False), (a, (), False), (a, (0, 1), False)], {0: 0})
     [1, 2, 0]
     """
-    order: list[int] = []
-    left = list(range(len(factors)))
+    sums = [k for k, (_, _, is_sum) in enumerate(factors) if is_sum]
+    order = [k for k, (_, labels, is_sum) in enumerate(factors) if not (labels or is_sum)]
+    left = [k for k, (_, labels, is_sum) in enumerate(factors) if labels and not is_sum]
+    order.sort(key=lambda k: _name(factors[k][0]))
     every = {label for _, labels, _ in factors for label in labels}
     waiting = sorted(places[label] for label in every if label in places)
     seen: list[int] = []
     leads = [True]  # whether nothing but deltas stands there so far
 
     def urgency(k: int) -> Key:
-        node, labels, is_sum = factors[k]
-        if is_sum:
-            return 6, 0, 0, 0, "", k
-        if not labels:
-            return 0, 0, 0, *_name(node), k
+        node, labels, _ = factors[k]
         new = list(dict.fromkeys(places[a] for a in labels if places.get(a) in waiting))
         summed = [a for a in labels if a not in places]
         linked = min([seen.index(a) for a in summed if a in seen], default=len(seen))
@@ -57,14 +55,13 @@ def in_reading_order(
         chosen = min(left, key=urgency)
         left.remove(chosen)
         order.append(chosen)
-        if factors[chosen][1]:
-            leads.append(leads[-1] and isinstance(factors[chosen][0], Delta | LeviCivita))
+        leads.append(leads[-1] and isinstance(factors[chosen][0], Delta | LeviCivita))
         for label in factors[chosen][1]:
             if places.get(label) in waiting:
                 waiting.remove(places[label])
             elif label not in places and label not in seen:
                 seen.append(label)
-    return order
+    return order + sums
 
 
 def _name(node: Node) -> tuple[int, str]:
