@@ -9,26 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from enum import IntEnum
 from itertools import combinations
 
 from tensorcalc import canonical
 from tensorcalc.ir import (
-    Add,
-    Basis,
-    Constant,
     Delta,
     Einsum,
     Map,
     MatrixFunction,
-    Merge,
     Node,
-    Section,
-    Size,
     Unknown,
     Variable,
 )
 from tensorcalc.joins import join_factors
+from tensorcalc.signs import Sign, sign
 from tensorcalc.simplify import simplify
 from tensorcalc.traverse import fold, postorder
 
@@ -57,7 +51,7 @@ def use_properties(roots: Sequence[Node]) -> list[Node]:
             dims = node.dims[::-1]
             return canonical.einsum(2, dims, [(operands[0], (1, 0))])
         if isinstance(node, Map) and node.function in SIGNED:
-            known = fold(operands, _sign, signs)[operands[0]]
+            known = sign(operands[0], signs)
             if node.function == "sign" and known is Sign.POSITIVE:
                 return canonical.ones(node.dims)
             if node.function != "sign" and known is not Sign.ANY:
@@ -99,50 +93,6 @@ def use_asserted(root: Node, asserted: Sequence[tuple[Variable, Node]]) -> Node:
         variable: node for (variable, _), node in zip(asserted, simple, strict=True)
     }
     return simplify([fold([used], canonical.rebuild, back)[used]])[0]
-
-
-class Sign(IntEnum):
-    """What is known of the sign of all entries."""
-
-    ANY = 0
-    NONNEGATIVE = 1
-    POSITIVE = 2
-
-
-POSITIVE_FUNCTIONS = frozenset({"exp", "sigmoid", "softplus", "cosh"})
-
-
-def _sign(node: Node, operands: tuple[Sign, ...]) -> Sign:
-    """The sign of a node by those of its operands."""
-    if node.is_complex:
-        return Sign.ANY
-    match node:
-        case Variable() | Unknown():
-            if "positive" in node.properties and not getattr(node, "derivatives", ()):
-                return Sign.POSITIVE
-            if "nonnegative" in node.properties and not getattr(node, "derivatives", ()):
-                return Sign.NONNEGATIVE
-        case Constant():
-            return Sign.POSITIVE
-        case Size() | Delta() | Basis() | Merge() | Section():
-            return Sign.NONNEGATIVE
-        case MatrixFunction() if node.function in canonical.NORMS:
-            return Sign.NONNEGATIVE
-        case Map() if node.function in POSITIVE_FUNCTIONS:
-            return Sign.POSITIVE
-        case Map() if node.function in SIGNED - {"sign"}:
-            return Sign.NONNEGATIVE
-        case Map() if node.function == "pow":
-            return operands[0]
-        case Add() if operands and all(c > 0 for c in node.coefficients):
-            return Sign.ANY if Sign.ANY in operands else max(operands)
-        case Einsum():
-            counts = Counter(zip(node.operands, node.labels, strict=True))
-            factors = zip(node.operands, node.labels, operands, strict=True)
-            known = [sign for o, labels, sign in factors if sign or counts[o, labels] % 2]
-            is_sum = len(node.sizes) > node.rank or len(known) < len(operands)
-            return min([Sign.NONNEGATIVE if is_sum else Sign.POSITIVE, *known])
-    return Sign.ANY
 
 
 def _is_orthogonal(node: Node) -> bool:

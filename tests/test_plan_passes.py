@@ -68,6 +68,11 @@ STEPS: list[tuple[str, str, set[str], set[str]]] = [
     ("A : matrix(n, n); logdet(A)", ";A", {"factor", "logdet", "inv"}, {"solve"}),
     ("A : spd(n); b : vector(n); b'*inv(A)*b + logdet(A)", "", {"factor", "logdet"}, {"inv"}),
     ("X : matrix(m, n); w : vector(m); X'*diag(w)*X", "", {"GEMMT"}, {"GEMM", "SYRK"}),
+    ("X : matrix(m, n); w : vector(m); X'*diag(exp(w) + w.^2)*X", "", {"SYRK"}, {"GEMM", "GEMMT"}),
+    ("X : matrix(m, n); w : vector(m) nonnegative; z : vector(m); X'*diag(w.*z.*sigmoid(z).*z)*X", "", {"SYRK"}, {"GEMM", "GEMMT"}),
+    ("X : matrix(m, n); w : vector(m); z : vector(m); X'*diag(w.*z.*w)*X", "", {"GEMMT"}, {"GEMM", "SYRK"}),
+    ("X : matrix(m, n); Z : matrix(m, n); w : vector(m); (X.*Z)'*diag(w.^2)*(X.*Z)", "", {"SYRK"}, {"GEMM", "GEMMT"}),
+    ("X : matrix(m, n); w : vector(m) nonnegative; Z : matrix(m, n); X'*diag(w)*Z", "", {"GEMM"}, {"SYRK", "GEMMT"}),
     ("X : matrix(m, n); X'*X", "", {"SYRK"}, {"GEMM"}),
     (KERNEL, ";x", {"LOOP"}, {"GEMM"}),
 ]  # fmt: skip

@@ -2,12 +2,12 @@
 
 `host.py` puts aside what has no compiled form, `softmax.py` writes out `logsumexp`. Contractions:
 `outer.py` takes outer products apart, `common.py` finds what they have in common, `contract.py`
-orders them by `paths.py`, `axes.py` puts the axes of operands in order, `factors.py` makes
-solutions of inverses. `classify.py` names the class of each; `tasks.py` says what loops compute a
-stored node, `slices.py` splits indices into blocks, `ranges.py` for threads; `schedule.py` decides
-what is stored and fused, `nest.py` writes the loops (`collapse.py`: which run as one) and
-`calls.py` the calls, under the names of `table.py`; `memory.py` lets buffers share memory,
-`program.py` is the result.
+orders them by `paths.py`, `gram.py` shares weights between the factors of symmetric ones, `axes.py`
+puts the axes of operands in order, `factors.py` makes solutions of inverses. `classify.py` names
+the class of each; `tasks.py` says what loops compute a stored node, `slices.py` splits indices into
+blocks, `ranges.py` for threads; `schedule.py` decides what is stored and fused, `nest.py` writes
+the loops (`collapse.py`: which run as one) and `calls.py` the calls, under the names of `table.py`;
+`memory.py` lets buffers share memory, `program.py` is the result.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tensorcalc.plan.axes import arrange_axes
 from tensorcalc.plan.calls import call
 from tensorcalc.plan.contract import split
 from tensorcalc.plan.factors import factorize
+from tensorcalc.plan.gram import take_roots
 from tensorcalc.plan.host import Hosted, replace_hosted
 from tensorcalc.plan.memory import share, touched
 from tensorcalc.plan.nest import nest
@@ -62,8 +63,8 @@ def plan(
     than one of `threads` large passes have ranges, which different threads can do.
     """
     known, hosted = replace_hosted(list(outputs.values()))
-    contracted = arrange_axes(split(replace_logsumexp(known, item), sizes), sizes)
-    roots = [_computed(node) for node in factorize(contracted, sizes)]
+    contracted = take_roots(split(replace_logsumexp(known, item), sizes))
+    roots = [_computed(node) for node in factorize(arrange_axes(contracted, sizes), sizes)]
     order = schedule(roots, sizes, item, budget, threads)
     return _Planner(roots, sizes, declared or {}, item, hosted, threads, order).program()
 

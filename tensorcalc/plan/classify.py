@@ -26,6 +26,7 @@ from math import prod
 
 from tensorcalc.ir import Einsum, Labels, Node
 from tensorcalc.plan.collapse import collapse
+from tensorcalc.plan.gram import factors_of
 from tensorcalc.plan.indices import STRUCTURE
 
 # fewer multiplications than these per call are done faster by a loop nest in place (measured:
@@ -198,18 +199,7 @@ def _is_symmetric(node: Einsum, gemm: Class) -> bool:
     factors = [
         factor
         for operand, labels in zip(node.operands, node.labels, strict=True)
-        for factor in _factors(operand, labels)
+        for factor in factors_of(operand, labels)
     ]
     swapped = [(f, tuple([swap.get(label, label) for label in own])) for f, own in factors]
     return Counter(factors) == Counter(swapped)
-
-
-def _factors(node: Node, labels: Labels) -> list[tuple[Node, Labels]]:
-    """The factors of an operand that is a product entry by entry, under their labels."""
-    if not isinstance(node, Einsum) or len(node.sizes) != node.rank:
-        return [(node, labels)]
-    return [
-        factor
-        for operand, own in zip(node.operands, node.labels, strict=True)
-        for factor in _factors(operand, tuple([labels[axis] for axis in own]))
-    ]
