@@ -19,6 +19,12 @@ NET = "; ".join(
     + [f"h{k} = relu(h{k - 1}*W{k}')" for k in range(1, LAYERS)]
     + [f"sum(logsumexp(h{LAYERS - 1}, 2)) - sum(Y.*h{LAYERS - 1})"]
 )
+LINEAR = "; ".join(  # without a function in the last layer
+    [f"W{k} : matrix(n, n)" for k in range(1, LAYERS + 1)]
+    + ["x : matrix(b, n)", "Y : matrix(b, n)", "h0 = x"]
+    + [f"h{k} = relu(h{k - 1}*W{k}')" for k in range(1, LAYERS)]
+    + [f"z = h{LAYERS - 1}*W{LAYERS}'", "sum(logsumexp(z, 2)) - sum(Y.*z)"]
+)
 LOGISTIC = "X : matrix(m, n); y : vector(m); w : vector(n); sum(log(1 + exp(-y.*(X*w))))"
 FACTORS = "U : matrix(n, k); V : matrix(m, k); T : matrix(n, m); R = U*V' - T; tr(R'*R)"
 KERNEL = (
@@ -45,11 +51,22 @@ def kinds(program: Program) -> list[str]:
     return [step.kind for step in flat(program.steps)]
 
 
-def test_gradients_of_layers_share_what_comes_before() -> None:
+def weights(text: str) -> str:
+    """The names of a network's weights."""
+    return ";".join(name for name in tc.parse(text).variables if name.startswith("W"))
+
+
+@pytest.mark.parametrize("text", [NET, LINEAR])
+def test_gradients_of_layers_share_what_comes_before(text: str) -> None:
     """Forward one product a layer, backward one, and one for each gradient."""
-    names = ";".join(f"W{k}" for k in range(LAYERS))
-    program = planned(NET, f";{names}", n=64, b=32)
+    program = planned(text, f";{weights(text)}", n=256, b=128)
     assert sum(kind.endswith("GEMM") for kind in kinds(program)) == 3 * LAYERS - 1
+
+
+def test_a_network_keeps_one_array_of_each_layer() -> None:
+    """Gradients are computed when they can be, and where `relu` is not zero is read off it."""
+    program = planned(LINEAR, f";{weights(LINEAR)}", n=1024, b=256)
+    assert program.memory[0] <= (LAYERS + 4) * 8 * 1024 * 256
 
 
 def test_a_hessian_of_a_network_has_no_large_intermediate() -> None:

@@ -1,13 +1,14 @@
 """IR and the number of every size in, a loop program out: order, classes, fusion, memory.
 
-`host.py` puts aside what has no compiled form, `softmax.py` writes out `logsumexp`. Contractions:
-`outer.py` takes outer products apart, `common.py` finds what they have in common, `contract.py`
-orders them by `paths.py`, `gram.py` shares weights between the factors of symmetric ones, `axes.py`
-puts the axes of operands in order, `factors.py` makes solutions of inverses. `classify.py` names
-the class of each; `tasks.py` says what loops compute a stored node, `slices.py` splits indices into
-blocks, `ranges.py` for threads; `schedule.py` decides what is stored and fused, `nest.py` writes
-the loops (`collapse.py`: which run as one) and `calls.py` the calls, under the names of `table.py`;
-`memory.py` lets buffers share memory, `program.py` is the result.
+`host.py` puts aside what has no compiled form, `rectified.py` compares what `relu` leaves,
+`softmax.py` writes out `logsumexp`. Contractions: `outer.py` takes outer products apart,
+`common.py` finds what they have in common, `contract.py` orders them by `paths.py`, `gram.py`
+shares weights between the factors of symmetric ones, `axes.py` puts the axes of operands in order,
+`factors.py` makes solutions of inverses. `classify.py` names the class of each; `tasks.py` says
+what loops compute a stored node, `slices.py` splits indices into blocks, `ranges.py` for threads;
+`schedule.py` decides what is stored and fused, `nest.py` writes the loops (`collapse.py`: which run
+as one) and `calls.py` the calls, under the names of `table.py`; `memory.py` lets buffers share
+memory, `program.py` is the result.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from tensorcalc.plan.program import (
     work_of,
 )
 from tensorcalc.plan.ranges import split_range
+from tensorcalc.plan.rectified import compare_rectified
 from tensorcalc.plan.schedule import Blocks, Cluster, Group, Schedule, schedule
 from tensorcalc.plan.softmax import replace_logsumexp
 from tensorcalc.plan.table import Table
@@ -63,7 +65,8 @@ def plan(
     than one of `threads` large passes have ranges, which different threads can do.
     """
     known, hosted = replace_hosted(list(outputs.values()))
-    contracted = take_roots(split(replace_logsumexp(known, item), sizes))
+    known = replace_logsumexp(compare_rectified(known), item)
+    contracted = take_roots(split(known, sizes))
     roots = [_computed(node) for node in factorize(arrange_axes(contracted, sizes), sizes)]
     order = schedule(roots, sizes, item, budget, threads)
     return _Planner(roots, sizes, declared or {}, item, hosted, threads, order).program()

@@ -9,8 +9,9 @@ stand on, is contracted by its parts: see `_take_apart`. First half of `plan`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
+from heapq import heappop, heappush
 from itertools import combinations
 from math import prod
 
@@ -21,7 +22,7 @@ from tensorcalc.plan.common import share_contractions
 from tensorcalc.plan.nodes import with_operands
 from tensorcalc.plan.outer import take_apart
 from tensorcalc.plan.paths import contraction_path
-from tensorcalc.traverse import fold, postorder
+from tensorcalc.traverse import postorder
 
 Factor = tuple[Node, Labels]
 # contractions of two in their fixed form, as what they are computed: under the axes of that form
@@ -42,12 +43,30 @@ def split(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
             return _contraction(node.rank, dict(enumerate(node.sizes)), factors, sizes, made)
         return with_operands(node, operands)
 
-    # the small contractions of inputs first: what they make, the larger ones can use
-    small = [n for n in postorder(roots) if isinstance(n, Einsum) and not _computed(n)]
-    small.sort(key=lambda node: len(node.operands))
-    memo: dict[Node, Node] = {node: visit(node, node.operands) for node in small}
-    results = fold(roots, visit, memo)
+    results: dict[Node, Node] = {}
+    for node in _small_first(roots):
+        results[node] = visit(node, tuple([results[operand] for operand in node.operands]))
     return [results[root] for root in roots]
+
+
+def _small_first(roots: Sequence[Node]) -> Iterator[Node]:
+    """All nodes, operands first, small contractions early: what they make, larger ones can use."""
+    nodes = postorder(roots)
+    place = {node: k for k, node in enumerate(nodes)}
+    users: dict[Node, list[Node]] = {node: [] for node in nodes}
+    missing = {node: len({*node.operands}) for node in nodes}
+    for node in nodes:
+        for operand in {*node.operands}:
+            users[operand].append(node)
+    ready = [(0, place[node]) for node in nodes if not missing[node]]  # sorted, so a heap
+    while ready:
+        node = nodes[heappop(ready)[1]]
+        yield node
+        for user in users[node]:
+            missing[user] -= 1
+            if not missing[user]:
+                size = len(user.operands) if isinstance(user, Einsum) else 0
+                heappush(ready, (size, place[user]))
 
 
 def _multiplications(node: Einsum, sizes: Mapping[str, int]) -> int:
@@ -56,10 +75,6 @@ def _multiplications(node: Einsum, sizes: Mapping[str, int]) -> int:
     extents = {a: max(1, dim.value(sizes)) for a, dim in enumerate(node.sizes)}
     inputs = [frozenset(labels) for _, labels in factors]
     return contraction_path(inputs, frozenset(range(node.rank)), extents, quick=True)[1]
-
-
-def _computed(node: Node) -> bool:
-    return any(operand.operands for operand in node.operands)
 
 
 def is_view(node: Node) -> bool:

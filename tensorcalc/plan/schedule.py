@@ -107,7 +107,8 @@ def schedule(
 
     `budget` are the bytes that a block may take; half of the processor's own cache if None.
     """
-    order = postorder(roots)
+    # results that need least come first: what they use then lives no longer than it must
+    order = postorder(sorted(roots, key=lambda root: len(postorder([root]))))
     chosen: dict[Node, Class] = {}
     stored = _stored(order, roots, sizes, chosen)
     tasks = {
