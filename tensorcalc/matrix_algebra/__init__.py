@@ -43,6 +43,7 @@ from tensorcalc.matrix_algebra.arithmetic import (
 from tensorcalc.matrix_algebra.chains import times as times
 from tensorcalc.matrix_algebra.entrywise import entrywise as entrywise
 from tensorcalc.matrix_algebra.expression import (
+    ONE as ONE,
     TRANSPOSED as TRANSPOSED,
     Matrix as Matrix,
     call as call,
