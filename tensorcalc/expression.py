@@ -16,7 +16,7 @@ from tensorcalc import canonical
 from tensorcalc.array_constants import constant
 from tensorcalc.declarations import check_name
 from tensorcalc.dims import Dim, display_names
-from tensorcalc.elaborate import Elaborated, elaborate, rename_sizes
+from tensorcalc.elaborate import Elaborated, elaborate
 from tensorcalc.errors import (
     DomainError,
     IndexNotationError,
@@ -595,7 +595,7 @@ def join(expressions: Sequence[Expr]) -> tuple[list[Node], dict[str, Variable]]:
     nodes = [expression.node for expression in expressions]
     solution = shapes.solution()
     if solution:
-        renamed = rename_sizes([*nodes, *merged.values()], solution)
+        renamed = canonical.rename_sizes([*nodes, *merged.values()], solution)
         nodes = simplify([renamed[node] for node in nodes])
         for name, variable in merged.items():
             new = renamed[variable]

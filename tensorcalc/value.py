@@ -2,7 +2,7 @@
 
 A `Value` is what an expression means before it is closed: a node whose first axes carry free
 index names and whose other axes are the "whole" part, a scalar, column, row, matrix or tensor.
-The functions here are the language's operations on values; `elaborate.py` calls them for text
+The functions here are the language's operations on values; `elaborate/` calls them for text
 and `expression.py` for Python operators, so both obey the same rules.
 """
 

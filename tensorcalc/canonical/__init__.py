@@ -47,5 +47,5 @@ from tensorcalc.canonical.range_sum import (
     range_sum as range_sum,
     replace_counter as replace_counter,
 )
-from tensorcalc.canonical.rebuild import rebuild as rebuild
+from tensorcalc.canonical.rebuild import rebuild as rebuild, rename_sizes as rename_sizes
 from tensorcalc.canonical.unknown import unknown as unknown

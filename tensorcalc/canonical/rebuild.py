@@ -5,11 +5,12 @@ Every module of a constructor says here how its kind of node is made again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import singledispatch
 
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.ir import Basis, Counter, Delta, Node, Range, Variable
+from tensorcalc.traverse import fold
 
 Operands = tuple[Node, ...]
 Sizes = Mapping[str, Dim]
@@ -21,6 +22,15 @@ def rebuild(node: Node, operands: Operands, sizes: Sizes = NO_SIZES) -> Node:
     if not sizes and all(a is b for a, b in zip(operands, node.operands, strict=True)):
         return node
     return rebuilt(node, operands, tuple([dim.substitute(sizes) for dim in node.dims]), sizes)
+
+
+def rename_sizes(roots: Iterable[Node], sizes: Sizes) -> dict[Node, Node]:
+    """Every node under `roots` with its sizes replaced, again in normal form."""
+
+    def visit(node: Node, operands: Operands) -> Node:
+        return rebuild(node, operands, sizes)
+
+    return fold(roots, visit)
 
 
 @singledispatch
