@@ -17,13 +17,15 @@ from tensorcalc.declarations import describe
 from tensorcalc.dims import Dim, Dims, display_names
 from tensorcalc.elaborate.range_calls import MAX_WRITTEN_SUM
 from tensorcalc.errors import DomainError, KindError, ShapeError, UnknownNameError
-from tensorcalc.expression import NOWHERE, Expr, build, known_variable, operand_syntax, restored
+from tensorcalc.expression import Expr, build, restored
 from tensorcalc.ir import Basis, Map, Node, RangeSum, Unknown, Variable, sizes_of
 from tensorcalc.parse import parse as parse_program
+from tensorcalc.python_operands import NOWHERE, operand_syntax
 from tensorcalc.scope import DECLARATIONS
 from tensorcalc.shapes import Shapes
 from tensorcalc.syntax import Syntax
 from tensorcalc.traverse import fold, postorder, variables as variables_of
+from tensorcalc.variables import known_variable
 
 if TYPE_CHECKING:
     Sizes = dict[str, Dim]
