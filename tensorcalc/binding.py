@@ -1,6 +1,6 @@
 """Variables and array-likes in, checked arrays and the number of every size out.
 
-The door of everything that computes (`interpret.py`, `kernel.py`): behind it no rank, dtype or size
+The door of everything that computes (`interpret/`, `kernel.py`): behind it no rank, dtype or size
 is wrong any more, and a size of 1 never stands for another.
 """
 
