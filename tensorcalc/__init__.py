@@ -138,8 +138,9 @@ _HOMES = {
         "DomainError IndexNotationError KindError LimitError ParseError ShapeError TensorcalcError "
         "UnknownNameError"
     ),
-    "expression": "Expr pi",
+    "expression": "Expr",
     "kernel": "Kernel",
+    "language": "pi",
     "limits": "Limits limits",
     "threads": "threads",
 }
@@ -160,7 +161,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = getattr(import_module(f"tensorcalc.{_HOME[name]}"), name)
     elif name in _LANGUAGE:
-        value = import_module("tensorcalc.expression").function(name)
+        value = import_module("tensorcalc.language").function(name)
     else:
         raise AttributeError(f"module 'tensorcalc' has no attribute {name!r}")
     globals()[name] = value

@@ -17,7 +17,7 @@ from tensorcalc.errors import (
     UnknownNameError,
     quote,
 )
-from tensorcalc.expression import Expr, join, known_variable
+from tensorcalc.expression import Expr
 from tensorcalc.hessian import Hessian
 from tensorcalc.ir import Node, Variable
 from tensorcalc.limits import current as limits
@@ -29,6 +29,7 @@ from tensorcalc.simplify import simplify
 from tensorcalc.steps import MAX_STEPS, Derivation, derive
 from tensorcalc.structured import by_free_parameters
 from tensorcalc.syntax import Syntax
+from tensorcalc.variables import join, known_variable
 
 if TYPE_CHECKING:
     from tensorcalc.kernel import Kernel

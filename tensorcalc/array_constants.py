@@ -1,4 +1,4 @@
-"""NumPy arrays and numbers in expressions -> the nodes of constants. Used by `expression.py`.
+"""NumPy arrays and numbers in expressions -> the nodes of constants. Used by `python_operands.py`.
 
 A small array is written out, as ``[1, 2; 3, 4]`` is in a program, so that it prints and reads
 back. Any other becomes `Data`, a private copy. NumPy is imported only where there is an array.

@@ -1,6 +1,6 @@
 """Variables and array-likes in, checked arrays and the number of every size out.
 
-The door of everything that computes (`interpret.py`, `kernel.py`): behind it no rank, dtype or size
+The door of everything that computes (`interpret/`, `kernel.py`): behind it no rank, dtype or size
 is wrong any more, and a size of 1 never stands for another.
 """
 
@@ -16,7 +16,14 @@ import numpy as np
 
 from tensorcalc.dims import Dim, display_names
 from tensorcalc.errors import DomainError, ShapeError, UnknownNameError, quote
-from tensorcalc.ir import Basis, Einsum, MatrixFunction, Node, Range, Section, Size, Variable
+from tensorcalc.ir import (
+    Basis,
+    MatrixFunction,
+    Node,
+    Section,
+    Variable,
+    sizes_of,
+)
 from tensorcalc.matrix_functions import MATRIX_FUNCTIONS
 from tensorcalc.traverse import postorder
 
@@ -204,25 +211,12 @@ def _entries(name: str, axis: int, variables: Mapping[str, Variable]) -> str:
     return f"{words[rank][axis] if rank in words else f'entries along axis {axis}'} of {name}"
 
 
-def all_dims(node: Node) -> list[Dim]:
-    """Every dim whose number is needed to compute the node."""
-    extra = node.sizes if isinstance(node, Einsum) else ()
-    match node:
-        case Size():
-            extra = (node.dim,)
-        case Section():
-            extra = (node.offset,)
-        case Range():
-            extra = (node.start,)
-    return [*node.dims, *extra]
-
-
 def check_nodes(roots: Iterable[Node], sizes: Mapping[str, int]) -> None:
     """Refuse sizes that are unknown, positions beyond an axis, and matrices that are not square."""
     order = postorder(roots)
     known = {node.name: node for node in order if isinstance(node, Variable)}
     for node in order:
-        for name in (name for dim in all_dims(node) for name in dim.names):
+        for name in (name for dim in sizes_of(node) for name in dim.names):
             if name not in sizes:
                 owner, inferred, axis = name.rpartition(".")
                 what = (

@@ -1,4 +1,4 @@
-"""Explicit matrices: rows of entries or blocks in, one matrix out. Used by `elaborate.py`.
+"""Explicit matrices: rows of entries or blocks in, one matrix out. Used by `elaborate/`.
 
 An entry stands at its place by unit vectors, a block by a `Section`; so a matrix written out is a
 sum of contractions, and nothing further on needs to know of it.

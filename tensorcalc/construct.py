@@ -1,6 +1,6 @@
 """Expressions made in Python: variables, constants, matrices, unknown functions, einsum.
 
-What operators and the functions of the language do not make; see `expression.py` for those. Each
+What operators (`expression.py`) and functions of the language (`language.py`) do not make. Each
 builds the syntax that a program text has.
 """
 
@@ -15,18 +15,16 @@ from tensorcalc.declarations import KINDS, check_name
 from tensorcalc.dims import Dim, Dims
 from tensorcalc.einsum_string import KIND, uninterleave
 from tensorcalc.errors import DomainError, KindError, ParseError, quote
-from tensorcalc.expression import (
+from tensorcalc.expression import Expr, build, combine
+from tensorcalc.ir import Variable
+from tensorcalc.parse import parse as parse_program
+from tensorcalc.python_operands import (
     NOWHERE,
-    Expr,
-    build,
-    combine,
     equation_syntax,
     index_name,
     operand_syntax,
     subscript_syntax,
 )
-from tensorcalc.ir import Variable
-from tensorcalc.parse import parse as parse_program
 from tensorcalc.syntax import Syntax
 
 # what `einsum` runs for arrays of kinds met before; `contract_arrays` enters it

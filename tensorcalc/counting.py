@@ -1,4 +1,4 @@
-"""The integers that a sum such as ``sum[r=0..k-1](X^r)`` counts with. Used by `elaborate.py`.
+"""The integers that a sum such as ``sum[r=0..k-1](X^r)`` counts with. Used by `elaborate/`.
 
 One that stands in a subscript runs along an axis; one that is only a number is written out where
 its ends are known, else a `RangeSum` counts.

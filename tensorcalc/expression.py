@@ -7,41 +7,34 @@ it is first looked at, everything else at once, so that errors appear where they
 
 from __future__ import annotations
 
-import difflib
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from tensorcalc import canonical
-from tensorcalc.array_constants import constant
-from tensorcalc.declarations import check_name
 from tensorcalc.dims import Dim, display_names
-from tensorcalc.elaborate import Elaborated, elaborate, rename_sizes
-from tensorcalc.errors import (
-    DomainError,
-    IndexNotationError,
-    ShapeError,
-    Span,
-    UnknownNameError,
-    quote,
-)
-from tensorcalc.ir import Node, Unknown, Variable
+from tensorcalc.elaborate import Elaborated, elaborate
+from tensorcalc.errors import ShapeError
+from tensorcalc.ir import Node, Variable
 from tensorcalc.lazy import Lazy
 from tensorcalc.properties import use_asserted
-from tensorcalc.shapes import Shapes
+from tensorcalc.python_operands import (
+    NOWHERE,
+    Operand,
+    index_name,
+    leaf,
+    operand_syntax,
+    subscript_syntax,
+)
 from tensorcalc.simplify import simplify
 from tensorcalc.source import NO_SOURCE, Source
 from tensorcalc.syntax import Syntax
-from tensorcalc.traverse import postorder
 from tensorcalc.value import Value
+from tensorcalc.variables import check_functions, join, known_variable
 
 if TYPE_CHECKING:
     import numpy as np
 
-NOWHERE = Span("", 0, 0)
 
-
-class Expr:
+class Expr(Operand):
     """A formula: a tensor-valued expression in normal form.
 
     Made by `tensorcalc.parse`, by `tensorcalc.vector` and its like, by operators and by
@@ -79,10 +72,14 @@ class Expr:
 
         `source` is that of the expression it was made from.
         """
-        made = cls(_leaf(Value(node, row=row)), groups, variables, is_open=True)
+        made = cls(leaf(Value(node, row=row)), groups, variables, is_open=True)
         made._is_open = False
         made.__dict__["_elaborated"] = Elaborated(node, row, (), dict(variables), (), source)
         return made
+
+    def _leaf(self) -> Syntax:
+        made = self._elaborated
+        return leaf(Value(made.node, row=made.row, variables=made.variables, origin=made.source))
 
     # ── facts ────────────────────────────────────────────────────────────────────────────────
 
@@ -101,7 +98,7 @@ class Expr:
     @Lazy
     def node(self) -> Node:
         """The node of the index IR, in normal form: equal formulas have the same one."""
-        _check_functions(self._elaborated.node, self.variables)
+        check_functions(self._elaborated.node, self.variables)
         return simplify([self._elaborated.node])[0]
 
     @Lazy
@@ -208,33 +205,30 @@ class Expr:
 
         `layout` is ``"mixed"``, ``"numerator"`` or ``"denominator"``.
         """
-        from tensorcalc.printing import document
+        from tensorcalc.printing.document import to_text
 
-        return document.to_text(
-            self._stated, self.variables, self.groups, layout, row=self._is_row, source=self.source
-        )
+        return self._printed(to_text, layout)
 
     def to_latex(self, *, layout: str = "mixed") -> str:
         """LaTeX, without delimiters."""
-        from tensorcalc.printing import document
+        from tensorcalc.printing.document import to_latex
 
-        return document.to_latex(
-            self._stated, self.variables, self.groups, layout, row=self._is_row, source=self.source
-        )
+        return self._printed(to_latex, layout)
 
     def to_mathml(self, *, layout: str = "mixed") -> str:
         """Presentation MathML: one ``math`` element."""
-        from tensorcalc.printing import document
+        from tensorcalc.printing.document import to_mathml
 
-        return document.to_mathml(
-            self._stated, self.variables, self.groups, layout, row=self._is_row, source=self.source
-        )
+        return self._printed(to_mathml, layout)
 
     def to_unicode(self, *, layout: str = "mixed") -> str:
         """Text with mathematical signs, ``2·Xᵀ·(X·w − y)``: for readers, not for `parse`."""
-        from tensorcalc.printing import document
+        from tensorcalc.printing.document import to_unicode
 
-        return document.to_unicode(
+        return self._printed(to_unicode, layout)
+
+    def _printed(self, notation: Callable[..., str], layout: str) -> str:
+        return notation(
             self._stated, self.variables, self.groups, layout, row=self._is_row, source=self.source
         )
 
@@ -403,82 +397,13 @@ def restored(
     source: Source = NO_SOURCE,
 ) -> Expr:
     """An expression from a pickle."""
-    leaf = _leaf(Value(node, row=row, origin=source))
-    whole = Expr(leaf, groups, variables, assumptions=assumptions)
+    made = leaf(Value(node, row=row, origin=source))
+    whole = Expr(made, groups, variables, assumptions=assumptions)
     if not indices:
         return whole
     opened = whole[indices]
     opened._assumptions = assumptions
     return opened
-
-
-def _leaf(value: Value) -> Syntax:
-    return Syntax("node", (), (), NOWHERE, value)
-
-
-def operand_syntax(item: Any) -> Syntax:
-    """An operand as syntax: an expression, a number or an array."""
-    if isinstance(item, Expr):
-        if item._is_open:
-            return item._syntax
-        made = item._elaborated
-        return _leaf(Value(made.node, row=made.row, variables=made.variables, origin=made.source))
-    if isinstance(item, Syntax):
-        return item
-    node = constant(item)
-    if node is not None:
-        return _leaf(Value(node, variables={}))
-    if isinstance(item, bool | str | bytes):
-        raise DomainError(
-            f"{quote(repr(item))} is not an expression or a number",
-            None,
-            "texts become expressions by `tc.parse`" if isinstance(item, str) else None,
-        )
-    hint = None
-    if isinstance(item, list | tuple):
-        hint = "write `numpy.array(…)` for numbers, `tc.block(…)` for a matrix of expressions"
-    raise DomainError(f"{type(item).__name__} is not an expression or a finite number", None, hint)
-
-
-def index_name(name: Any) -> str:
-    """An index name given from Python."""
-    if not isinstance(name, str) or not (name.isascii() and name.isidentifier()):
-        raise IndexNotationError(
-            f"{quote(repr(name))} is no index name", None, "an index is a name such as `i`"
-        )
-    return name
-
-
-def subscript_syntax(item: Any) -> Syntax:
-    """A subscript given from Python: a name, an integer from 0, the integer of a sum."""
-    if isinstance(item, Expr) and item._is_open:
-        syntax = item._syntax
-        if syntax.kind == "name":
-            return syntax
-        if syntax.kind == "sum":  # `x[r + 1]`
-            parts = tuple([_digits(child) for child in syntax.children])
-            return Syntax("sum", syntax.words, parts, NOWHERE)
-    if isinstance(item, str):
-        return Syntax("name", (index_name(item),), (), NOWHERE)
-    try:
-        number = -1 if isinstance(item, bool) else operator.index(item)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise IndexNotationError(
-            f"a subscript is an index name or an integer from 0, not {quote(repr(item))}",
-            None,
-            'write `A["i", "j"]` or `x[0]`',
-        )
-    return Syntax("number", (str(number),), (), NOWHERE)
-
-
-def _digits(syntax: Syntax) -> Syntax:
-    """An integer that Python has given, as a text would have it."""
-    value = canonical.as_number(syntax.payload.node) if isinstance(syntax.payload, Value) else None
-    if value is None or value.denominator != 1:
-        return syntax
-    return Syntax("number", (str(value),), (), NOWHERE)
 
 
 def build(
@@ -512,95 +437,3 @@ def combine(
         if operands[0]._is_open and first.kind == "product":
             children, words = (*first.children, *children[1:]), (*first.words, *words[1:])
     return build(kind, words, children, operands, payload=payload)
-
-
-def equation_syntax(equation: str) -> Syntax:
-    """The subscripts of an einsum as an operand."""
-    return Syntax("string", (equation,), (), NOWHERE)
-
-
-def function(name: str) -> Callable[..., Expr]:
-    """The language's function `name` for expressions; ``over`` names indices, as in ``sum[i]``."""
-
-    def apply(*args: Any, over: str | Sequence[str] | Mapping[str, tuple[Any, Any]] = ()) -> Expr:
-        if isinstance(over, Mapping):
-            return _counted(name, args, over)
-        names = (over,) if isinstance(over, str) else tuple(over)
-        words = (name, *[index_name(index) for index in names])
-        return combine("indexed_call" if names else "call", words, args)
-
-    apply.__name__ = apply.__qualname__ = name
-    apply.__doc__ = f"The function ``{name}`` of the language, of expressions, numbers and arrays."
-    return apply
-
-
-def _counted(name: str, args: Sequence[Any], over: Mapping[str, tuple[Any, Any]]) -> Expr:
-    """``sum[r=0..k](…)``, one inside the other; the first name is the outermost."""
-    operands = list(args)
-    for index, ends in reversed(list(over.items())):
-        if not isinstance(ends, tuple) or len(ends) != 2:
-            raise DomainError(
-                f"{index} counts from one integer to another",
-                None,
-                f'write `over={{"{index}": (0, n)}}`',
-            )
-        operands = [combine("range_call", (name, index_name(index)), [*ends, *operands])]
-    return operands[0] if over else combine("call", (name,), args)
-
-
-def _check_functions(root: Node, variables: Mapping[str, Variable]) -> None:
-    """Refuse one name for two unknown functions, or for one and a variable."""
-    found: dict[str, tuple[object, ...]] = {}
-    for node in postorder([root]):
-        if not isinstance(node, Unknown):
-            continue
-        n, operands = node.batch, node.operands
-        own = node.dims[n : n + node.result]
-        arguments = [o.dims[n:] if node.is_applied else getattr(o, "name", None) for o in operands]
-        facts = (node.is_applied, own, *arguments)
-        if node.name in variables or found.setdefault(node.name, facts) != facts:
-            other = "a variable" if node.name in variables else "another function"
-            raise UnknownNameError(f"{node.name} is an unknown function and also {other}")
-
-
-def known_variable(name: str, variables: Mapping[str, Variable]) -> Variable:
-    """The variable of this name.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none; the hint names the nearest, or all.
-    """
-    name = check_name(name)
-    if name in variables:
-        return variables[name]
-    near = difflib.get_close_matches(name, variables, 1)
-    listed = f"the variables are {', '.join(variables) or 'none'}"
-    raise UnknownNameError(
-        f"{name} is not a variable of the expression",
-        None,
-        f"did you mean {near[0]}?" if near else listed,
-    )
-
-
-def join(expressions: Sequence[Expr]) -> tuple[list[Node], dict[str, Variable]]:
-    """The nodes of several expressions and all their variables, equal names made one variable."""
-    shapes = Shapes()
-    merged: dict[str, Variable] = {}
-    for expression in expressions:
-        for name, variable in expression.variables.items():
-            known = merged.setdefault(name, variable)
-            if not shapes.same(known, variable):
-                raise ShapeError(f"{name} is used with two different declarations")
-    nodes = [expression.node for expression in expressions]
-    solution = shapes.solution()
-    if solution:
-        renamed = rename_sizes([*nodes, *merged.values()], solution)
-        nodes = simplify([renamed[node] for node in nodes])
-        for name, variable in merged.items():
-            new = renamed[variable]
-            merged[name] = new if isinstance(new, Variable) else variable
-    return nodes, merged
-
-
-pi = build("name", ("pi",), [], [])

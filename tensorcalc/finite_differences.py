@@ -1,6 +1,6 @@
 """A derivative and a function in, by how much it differs from central finite differences out.
 
-Beside the line of passes: it uses `interpret.py` only, so it can judge everything that comes from
+Beside the line of passes: it uses `interpret/` only, so it can judge everything that comes from
 the differentials. Points are drawn in the domain of the formula and of its variables' properties,
 and are moved only in directions that keep the properties (a symmetric matrix stays symmetric).
 """

@@ -3,7 +3,7 @@
 Every later pass is a dispatch over the kinds of nodes. A node holds facts and nothing else: the
 sizes of its axes (`dims`), its `operands`, and what its kind needs. Two nodes with equal facts
 are one object, so ``is`` is equality and a pass may use nodes as dictionary keys. Nodes have no
-operators and no passes; `canonical.py` builds them in normal form, and only it (and tests) should
+operators and no passes; `canonical/` builds them in normal form, and only it (and tests) should
 call the ``of`` constructors directly.
 
 ======================  =================================================================

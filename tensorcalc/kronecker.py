@@ -2,7 +2,7 @@
 
 All are contractions with a constant of structure (`structure.py`), so they need no rules of their
 own. Conventions: Magnus and Neudecker, "Matrix Differential Calculus", chapters 2 and 3. Used by
-`array_functions.py` and `elaborate.py`.
+`array_functions.py` and `elaborate/`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An error says what was found and what was expected. The tables are what people write who come from
 elsewhere (Matlab, NumPy, LaTeX, …), and how it is written here; `ELSEWHERE`, the functions among
-it, is for `elaborate.py`. Each hint has an example, which the tests parse.
+it, is for `elaborate/`. Each hint has an example, which the tests parse.
 """
 
 from __future__ import annotations

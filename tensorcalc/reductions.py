@@ -2,7 +2,7 @@
 
 A sum is a contraction; `max min prod logsumexp` are functions of the reduced axis
 (`matrix_functions.py`), one axis after the other; `softmax` is ``exp(x - logsumexp(x))``. Used by
-`array_functions.py` and `elaborate.py`.
+`array_functions.py` and `elaborate/`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A sum inside a sum and a product inside a product are opened when nothing else uses them, or when
 they are small (`canonical.SMALL`), so that opt_einsum plans whole contractions while large shared
-parts stay shared. Constructors (`canonical.py`) do the rest. The pass runs until nothing changes.
+parts stay shared. Constructors (`canonical/`) do the rest. The pass runs until nothing changes.
 """
 
 from __future__ import annotations

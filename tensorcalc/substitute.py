@@ -15,15 +15,17 @@ from tensorcalc import canonical
 from tensorcalc.counting import is_integer
 from tensorcalc.declarations import describe
 from tensorcalc.dims import Dim, Dims, display_names
-from tensorcalc.elaborate import MAX_WRITTEN_SUM, rename_sizes
+from tensorcalc.elaborate.range_calls import MAX_WRITTEN_SUM
 from tensorcalc.errors import DomainError, KindError, ShapeError, UnknownNameError
-from tensorcalc.expression import NOWHERE, Expr, build, known_variable, operand_syntax, restored
+from tensorcalc.expression import Expr, build, restored
 from tensorcalc.ir import Basis, Map, Node, RangeSum, Unknown, Variable, sizes_of
 from tensorcalc.parse import parse as parse_program
+from tensorcalc.python_operands import NOWHERE, operand_syntax
 from tensorcalc.scope import DECLARATIONS
 from tensorcalc.shapes import Shapes
 from tensorcalc.syntax import Syntax
 from tensorcalc.traverse import fold, postorder, variables as variables_of
+from tensorcalc.variables import known_variable
 
 if TYPE_CHECKING:
     Sizes = dict[str, Dim]
@@ -64,7 +66,7 @@ def substitute(expression: Expr, values: Mapping[str, Any]) -> Expr:
     own, theirs = _sizes(root, kept, variables, replaced)
     nodes = {name: r.node for name, r in replaced.items()}
     others = {name: v for r in replaced.values() for name, v in r.variables.items()}
-    renamed = rename_sizes([*nodes.values(), *others.values()], theirs)
+    renamed = canonical.rename_sizes([*nodes.values(), *others.values()], theirs)
     node = _rebuilt(root, {name: renamed[node] for name, node in nodes.items()}, own)
     left = _left(variables, replaced, own, {n: renamed[v] for n, v in others.items()})
     return restored(

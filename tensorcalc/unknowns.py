@@ -2,7 +2,7 @@
 
 ``u : vector(m) of x`` is a name that depends on x, ``g : scalar -> scalar`` a function to apply.
 ``du/dx`` and ``g'(x)`` are their derivatives, ``d2u/dxdy`` and ``g''(x)`` second ones; for several
-arguments ``dg/d2(x, y)`` is the derivative by the second one. Used by `scope.py`, `elaborate.py`.
+arguments ``dg/d2(x, y)`` is the derivative by the second one. Used by `scope.py`, `elaborate/`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A view only reorders, repeats or drops axes. The normal form of a sum or an elementwise function
 of views is a view of it: ``exp(A')`` is ``exp(A)'``, and what does not depend on an axis is
 computed without it. Only a diagonal goes inside: of ``exp(A)`` it needs that of A alone.
-Used by `canonical.py`.
+Used by `canonical/`.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def python_kernel() -> Callable[..., Any]:
     import numpy as np
 
     from tensorcalc.emit.source import source
-    from tensorcalc.interpret import MATRIX, norm, numpy_functions
+    from tensorcalc.interpret.elementwise import numpy_functions
+    from tensorcalc.interpret.matrix_functions import MATRIX, norm
 
     def matrix(a: Any, offset: int, strides: tuple[int, ...], shape: tuple[int, ...]) -> Any:
         flat = a.reshape(-1)[offset:]

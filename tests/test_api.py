@@ -155,10 +155,11 @@ def test_type_checkers_see_the_public_names() -> None:
                 assert all(alias.asname == alias.name for alias in statement.names)
                 seen.update((alias.name, module) for alias in statement.names)
             case ast.AnnAssign(target=ast.Name(id=name)):
-                seen[name] = "tensorcalc.expression"
+                seen[name] = "tensorcalc.language"
     assert set(seen) == set(tc.__all__)
     for name, module in seen.items():
-        assert getattr(getattr(tc, name), "__module__", module) == module
+        if name != "pi":  # no function or class: it has the module of its type
+            assert getattr(getattr(tc, name), "__module__", module) == module
 
 
 HEAVY = ("numpy", "numba", "scipy", "opt_einsum", "sympy")

@@ -8,7 +8,7 @@ import pytest
 
 from tensorcalc import canonical
 from tensorcalc.canonical import Factor
-from tensorcalc.contraction import Edge, canonical_form
+from tensorcalc.canonical.contraction import Edge, canonical_form
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Node, Variable
 

@@ -6,8 +6,8 @@ import pytest
 
 import tensorcalc as tc
 from tensorcalc.emit.facts import Condition, Derivative, conditions, derivatives, holds, small_sizes
-from tensorcalc.expression import join
 from tensorcalc.plan import plan
+from tensorcalc.variables import join
 
 FOUND = [
     ({"f": "x'*A*x", "g": "x : vector(n); (A + A')*x"}, [("g", "f", "x")]),

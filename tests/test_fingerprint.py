@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import tensorcalc as tc
-from tensorcalc.expression import join
 from tensorcalc.fingerprint import fingerprints
+from tensorcalc.variables import join
 
 D = "A, B : matrix(n, n); S : symmetric(n); K : skew(n); x, y : vector(n); k : scalar integer\n"
 EQUAL = [

@@ -11,7 +11,7 @@ import scipy.special
 
 from tensorcalc import exact
 from tensorcalc.dims import Dim
-from tensorcalc.elaborate import CALLS
+from tensorcalc.elaborate.calls import CALLS
 from tensorcalc.functions import ARGUMENTS, COMPARISONS, FUNCTIONS
 from tensorcalc.interpret import evaluate, interpret
 from tensorcalc.ir import Map, Variable

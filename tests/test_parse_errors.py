@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tensorcalc.elaborate import FUNCTION_NAMES
+from tensorcalc.elaborate.calls import FUNCTION_NAMES
 from tensorcalc.errors import LimitError, ParseError, TensorcalcError
 from tensorcalc.parse import parse
 from tensorcalc.parse_errors import (

@@ -28,13 +28,14 @@ from tensorcalc.emit.facts import (
     small_sizes,
 )
 from tensorcalc.errors import DomainError, LimitError, UnknownNameError
-from tensorcalc.expression import Expr, join
+from tensorcalc.expression import Expr
 from tensorcalc.ir import MatrixFunction, Node, Variable
 from tensorcalc.kernel import NOMINAL
 from tensorcalc.plan import plan
 from tensorcalc.plan.program import Host, Program, flat
 from tensorcalc.properties import use_properties
 from tensorcalc.traverse import variables as variables_of
+from tensorcalc.variables import join
 
 BUDGET = 1 << 19  # bytes of a block, the same on every machine
 MAX_CONSTANT = 10_000  # numbers of array constants that a file may hold

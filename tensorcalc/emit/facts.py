@@ -12,13 +12,13 @@ from itertools import product
 
 import numpy as np
 
-from tensorcalc.binding import SQUARE, all_dims
+from tensorcalc.binding import SQUARE
 from tensorcalc.differentiate import differentiate
 from tensorcalc.dims import Dim
 from tensorcalc.errors import TensorcalcError
 from tensorcalc.finite_differences import DISTRIBUTIONS, sample
 from tensorcalc.interpret import evaluate
-from tensorcalc.ir import Basis, MatrixFunction, Node, Section, Variable
+from tensorcalc.ir import Basis, MatrixFunction, Node, Section, Variable, sizes_of
 from tensorcalc.plan.program import Program
 from tensorcalc.simplify import simplify
 from tensorcalc.traverse import postorder, variables as variables_of
@@ -130,7 +130,7 @@ def conditions(
 def names_of(roots: Sequence[Node], needed: Iterable[Variable]) -> list[str]:
     """The names in sizes, those of variables first, in order of appearance."""
     dims = [dim for variable in needed for dim in variable.dims]
-    dims += [dim for node in postorder(roots) for dim in all_dims(node)]
+    dims += [dim for node in postorder(roots) for dim in sizes_of(node)]
     return list(dict.fromkeys(name for dim in dims for name in dim.names))
 
 

@@ -17,12 +17,13 @@ from tensorcalc import canonical, differentiate as calculus
 from tensorcalc.api import parse
 from tensorcalc.binding import FLOATS, Array, as_array, bind_sizes, check_names
 from tensorcalc.errors import DomainError, TensorcalcError, quote
-from tensorcalc.expression import Expr, join, known_variable
+from tensorcalc.expression import Expr
 from tensorcalc.ir import Node, Variable
 from tensorcalc.lazy import Lazy
 from tensorcalc.properties import use_properties
 from tensorcalc.simplify import simplify
 from tensorcalc.traverse import variables as variables_of
+from tensorcalc.variables import join, known_variable
 
 if TYPE_CHECKING:
     from tensorcalc.kernel import Kernel

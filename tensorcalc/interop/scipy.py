@@ -20,10 +20,11 @@ import numpy as np
 from tensorcalc import api
 from tensorcalc.binding import Array, as_array, bind_sizes, check_names, named_sizes
 from tensorcalc.errors import ShapeError, UnknownNameError
-from tensorcalc.expression import Expr, known_variable
+from tensorcalc.expression import Expr
 from tensorcalc.interop.packing import Packing, is_positive_definite, pairs
 from tensorcalc.kernel import MIN_TURNED, Kernel
 from tensorcalc.traverse import variables as variables_of
+from tensorcalc.variables import known_variable
 
 if TYPE_CHECKING:
     from scipy.optimize import Bounds

@@ -9,7 +9,6 @@ import numpy as np
 
 from tensorcalc.binding import as_array, bind_sizes, check_names
 from tensorcalc.errors import DomainError
-from tensorcalc.expression import known_variable
 from tensorcalc.ir import Node, Variable
 from tensorcalc.kernel import Kernel, compile_nodes
 from tensorcalc.operators.blocks import Block
@@ -18,6 +17,7 @@ from tensorcalc.operators.operator import Operator
 from tensorcalc.operators.terms import terms
 from tensorcalc.properties import use_properties
 from tensorcalc.traverse import variables as variables_of
+from tensorcalc.variables import known_variable
 
 MAX_FORMS = 64  # shapes of data whose form is remembered
 

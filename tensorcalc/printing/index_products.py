@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import chain
 
 from tensorcalc.dims import Dim
-from tensorcalc.elaborate import MAX_WRITTEN_SUM
+from tensorcalc.elaborate.range_calls import MAX_WRITTEN_SUM
 from tensorcalc.ir import Basis, Delta, Einsum, Labels, Merge, Node, Range, Section
 from tensorcalc.printing.axes import counted_axes, counted_labels, is_shift, told_labels
 from tensorcalc.printing.index_entry import Entry, Place, names_of

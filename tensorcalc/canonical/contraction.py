@@ -3,7 +3,7 @@
 Operands are hyperedges, labels are vertices. Two contractions that differ only by the order of
 their operands or the names of their summed labels get the same form. The method is colour
 refinement with individualisation of the remaining ties (McKay, "Practical graph isomorphism",
-1981), one connected component at a time. Used by `canonical.py` only.
+1981), one connected component at a time. Used by `order.py` only.
 """
 
 from __future__ import annotations

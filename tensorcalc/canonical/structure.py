@@ -2,7 +2,7 @@
 
 `Merge`, `Section` and `LeviCivita` are tensors of 0, 1 and -1 that say where entries go: with them
 `vec`, `kron`, block matrices and cross products are contractions like any other. Here is what makes
-them vanish again: ``vec(A)'*vec(B)`` has none left. Used by `canonical.py`.
+them vanish again: ``vec(A)'*vec(B)`` has none left. Used by `arithmetic.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from tensorcalc.canonical.labels import Factor
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Basis, Delta, Labels, LeviCivita, Merge, Node, Section
 
-Factor = tuple[Node, Labels]
 ONE = Dim.of(1)
 
 

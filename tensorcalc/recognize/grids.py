@@ -1,6 +1,6 @@
 """IR -> matrices written out: sums of entries and blocks at their places, as `[a, b; c, d]`.
 
-The opposite of `blocks.py`. Used by `recognize.py`.
+The opposite of `blocks.py`. Used by `forms.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from tensorcalc import canonical, matrix_algebra as m
 from tensorcalc.dims import Dim
 from tensorcalc.ir import Basis, Delta, Einsum, Labels, Node, Section
 from tensorcalc.matrix_algebra import Matrix
+from tensorcalc.recognize.graph import SizeText
 
 MAX_WRITTEN = 256  # entries of a matrix that is written out
 Place = tuple[Dim, Dim]  # offset and size of a block along an axis
@@ -20,7 +21,7 @@ Place = tuple[Dim, Dim]  # offset and size of a block along an axis
 def grid(
     node: Node,
     form_of: Callable[[Node], Matrix | None],
-    size_text: Callable[[Dim], str | None],
+    size_text: SizeText,
 ) -> Matrix | None:
     """The matrix written out, if every term of the node has its place; else None."""
     if node.rank not in (1, 2):
@@ -133,7 +134,7 @@ def _is_positive(dim: Dim) -> bool:
     return bool(dim.terms) and all(number > 0 for _, number in dim.terms)
 
 
-def _zeros(rows: Dim, columns: Dim, size_text: Callable[[Dim], str | None]) -> Matrix | None:
+def _zeros(rows: Dim, columns: Dim, size_text: SizeText) -> Matrix | None:
     one = Dim.of(1)
     if rows == one == columns:
         return m.number(Fraction(0))
