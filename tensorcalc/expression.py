@@ -29,7 +29,7 @@ from tensorcalc.ir import Node, Unknown, Variable
 from tensorcalc.lazy import Lazy
 from tensorcalc.properties import use_asserted
 from tensorcalc.shapes import Shapes
-from tensorcalc.simplify import simplify
+from tensorcalc.simplify import Opening, simplify
 from tensorcalc.source import NO_SOURCE, Source
 from tensorcalc.syntax import Syntax
 from tensorcalc.traverse import postorder
@@ -74,14 +74,18 @@ class Expr:
         *,
         row: bool = False,
         source: Source = NO_SOURCE,
+        is_normal: bool = True,
     ) -> Self:
         """The expression of a node that is already made, in `variables`.
 
-        `source` is that of the expression it was made from.
+        `source` is that of the expression it was made from. A node that is not normal has its
+        products shared (`simplify`) and is computed like that.
         """
         made = cls(_leaf(Value(node, row=row)), groups, variables, is_open=True)
         made._is_open = False
         made.__dict__["_elaborated"] = Elaborated(node, row, (), dict(variables), (), source)
+        if not is_normal:
+            made.__dict__["computed"] = node
         return made
 
     # ── facts ────────────────────────────────────────────────────────────────────────────────
@@ -103,6 +107,11 @@ class Expr:
         """The node of the index IR, in normal form: equal formulas have the same one."""
         _check_functions(self._elaborated.node, self.variables)
         return simplify([self._elaborated.node])[0]
+
+    @Lazy
+    def computed(self) -> Node:
+        """The node as kernels compute it, with equal values."""
+        return self.node
 
     @Lazy
     def _stated(self) -> Node:
@@ -583,8 +592,13 @@ def known_variable(name: str, variables: Mapping[str, Variable]) -> Variable:
     )
 
 
-def join(expressions: Sequence[Expr]) -> tuple[list[Node], dict[str, Variable]]:
-    """The nodes of several expressions and all their variables, equal names made one variable."""
+def join(
+    expressions: Sequence[Expr], *, shared: bool = False
+) -> tuple[list[Node], dict[str, Variable]]:
+    """The nodes of several expressions and all their variables, equal names made one variable.
+
+    With `shared` they are as kernels compute them.
+    """
     shapes = Shapes()
     merged: dict[str, Variable] = {}
     for expression in expressions:
@@ -592,11 +606,13 @@ def join(expressions: Sequence[Expr]) -> tuple[list[Node], dict[str, Variable]]:
             known = merged.setdefault(name, variable)
             if not shapes.same(known, variable):
                 raise ShapeError(f"{name} is used with two different declarations")
-    nodes = [expression.node for expression in expressions]
+    nodes = [e.computed if shared else e.node for e in expressions]
     solution = shapes.solution()
     if solution:
         renamed = rename_sizes([*nodes, *merged.values()], solution)
-        nodes = simplify([renamed[node] for node in nodes])
+        nodes = simplify(
+            [renamed[node] for node in nodes], Opening.SINGLE if shared else Opening.SMALL
+        )
         for name, variable in merged.items():
             new = renamed[variable]
             merged[name] = new if isinstance(new, Variable) else variable

@@ -18,7 +18,7 @@ from tensorcalc import canonical
 from tensorcalc.dims import Dims
 from tensorcalc.ir import Add, Delta, Einsum, Labels, Node
 from tensorcalc.plan.indices import STRUCTURE
-from tensorcalc.plan.nodes import contraction_of, with_operands
+from tensorcalc.plan.nodes import contraction_of, through, with_operands
 from tensorcalc.traverse import fold, postorder
 
 MAX_CONTRACTIONS = 48  # the longest, among which common parts are looked for
@@ -99,26 +99,13 @@ def _distributed(roots: Sequence[Node], cost: Callable[[Node], int]) -> list[Nod
                 continue
             if not all(isinstance(term, Einsum) and _is_plain(term) for term in operand.operands):
                 continue
-            terms = [_through(node, place, term) for term in operand.operands]  # type: ignore[arg-type]
+            terms = [through(node, place, term) for term in operand.operands]  # type: ignore[arg-type]
             if MIN_SAVED * sum(map(cost, terms)) <= cost(node):
                 return Add.of(node.dims, operand.coefficients, tuple(terms))
         return node
 
     results = fold(roots, visit)
     return [results[root] for root in roots]
-
-
-def _through(node: Einsum, place: int, term: Einsum) -> Einsum:
-    """The contraction over the operands of a contraction in this place."""
-    outer = node.labels[place]
-    first = len(node.sizes) - term.rank
-    labels = [tuple([outer[a] if a < term.rank else first + a for a in own]) for own in term.labels]
-    return Einsum.of(
-        node.rank,
-        (*node.sizes, *term.sizes[term.rank :]),
-        (*node.operands[:place], *node.operands[place + 1 :], *term.operands),
-        (*node.labels[:place], *node.labels[place + 1 :], *labels),
-    )
 
 
 # ── terms of a sum ───────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ from tensorcalc.plan.common import share_contractions
 from tensorcalc.plan.nodes import with_operands
 from tensorcalc.plan.outer import take_apart
 from tensorcalc.plan.paths import contraction_path
+from tensorcalc.plan.reopen import reopen
 from tensorcalc.traverse import fold, postorder
 
 Factor = tuple[Node, Labels]
@@ -34,7 +35,8 @@ MAX_ELEMENTS = 2**40  # of an intermediate, before memory is even asked about
 def split(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
     """The same roots over contractions of at most two operands."""
     made: Made = {}
-    roots = share_contractions(take_apart(roots), partial(_multiplications, sizes=sizes))
+    cost = partial(_multiplications, sizes=sizes)
+    roots = share_contractions(reopen(take_apart(roots), cost), cost)
 
     def visit(node: Node, operands: tuple[Node, ...]) -> Node:
         if isinstance(node, Einsum):
