@@ -106,7 +106,7 @@ def _opens_product(
     """The same of a product inside of another."""
     if opening is Opening.ELEMENTWISE and not _stays_elementwise(new, outer):
         return False
-    if opening is Opening.SINGLE and _sums(new):
+    if opening is not Opening.SMALL and _sums(new):
         return counts.get(old, 1) == 1
     return _opens(old, new, counts)
 
@@ -116,7 +116,9 @@ def _sums(node: Einsum) -> bool:
 
 
 def _stays_elementwise(inner: Einsum, outer: Einsum) -> bool:
-    """Whether opening a product moves no factor into a sum or out of one."""
+    """Whether opening a product moves no factor into a sum or out of one, save a mere sum of it."""
+    if len(outer.operands) == 1:
+        return True
     return not _sums(inner) and (len(inner.operands) < 2 or not _sums(outer))
 
 

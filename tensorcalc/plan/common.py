@@ -134,7 +134,9 @@ def _sum(dims: Dims, terms: Sequence[Term]) -> Node:
 
 
 def _joined(terms: Sequence[Term], cost: Callable[[Node], int]) -> list[Term] | None:
-    """The terms with two of them made one; None if no two can be."""
+    """The terms with those two made one that saves most; None if none does."""
+    best: list[Term] | None = None
+    most = 0
     for (j, (c, first)), (k, (d, second)) in combinations(enumerate(terms), 2):
         if not isinstance(first, Einsum) or not isinstance(second, Einsum):
             continue
@@ -144,10 +146,11 @@ def _joined(terms: Sequence[Term], cost: Callable[[Node], int]) -> list[Term] | 
         if made is None:
             continue
         total, parts = made
-        if cost(total) + sum(map(cost, parts)) < cost(first) + cost(second):
+        saved = cost(first) + cost(second) - cost(total) - sum(map(cost, parts))
+        if saved > most:
             rest = [term for n, term in enumerate(terms) if n not in (j, k)]
-            return [*rest, (ONE, total)]
-    return None
+            best, most = [*rest, (ONE, total)], saved
+    return best
 
 
 def _join(
