@@ -2,8 +2,9 @@
 
 A sum inside a sum and a product inside a product are opened when nothing else uses them, or when
 they are small (`canonical.SMALL`), so that opt_einsum plans whole contractions while large shared
-parts stay shared. What is only computed, never printed, may keep more of them (`Opening`): in second
-derivatives of deep formulas, opening them multiplies terms. Constructors (`canonical.py`) do the rest. The pass runs until nothing changes.
+parts stay shared. What is only computed, never printed, may keep more of them (`Opening`): in
+second derivatives of deep formulas, opening them multiplies terms. Constructors (`canonical.py`) do
+the rest. The pass runs until nothing changes.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The inverse, the determinant and its logarithm of one matrix share its factors, and a product with
 an inverse becomes a solution of equations, unless the right side is wide and the inverse is there
-anyway, or saves time as there are several such products. Which factors (Cholesky's or LU's) is decided at run time, by the matrix. Comes after
-`contract.py`; used by `plan`.
+anyway, or saves time as there are several such products. Which factors (Cholesky's or LU's) is
+decided at run time, by the matrix. Comes after `contract.py`; used by `plan`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,9 @@ def through(node: Einsum, place: int, inner: Einsum) -> Einsum:
     """The contraction over the operands of a contraction in this place."""
     outer = node.labels[place]
     first = len(node.sizes) - inner.rank
-    labels = [tuple([outer[a] if a < inner.rank else first + a for a in own]) for own in inner.labels]
+    labels = [
+        tuple([outer[a] if a < inner.rank else first + a for a in own]) for own in inner.labels
+    ]
     return Einsum.of(
         node.rank,
         (*node.sizes, *inner.sizes[inner.rank :]),
