@@ -19,7 +19,7 @@ from tensorcalc.dims import Dims
 from tensorcalc.ir import Add, Delta, Einsum, Labels, Node
 from tensorcalc.plan.indices import STRUCTURE
 from tensorcalc.plan.nodes import contraction_of, through, with_operands
-from tensorcalc.traverse import fold, postorder
+from tensorcalc.traverse import fold, postorder, users
 
 MAX_CONTRACTIONS = 48  # the longest, among which common parts are looked for
 MAX_ROUNDS = 64
@@ -87,11 +87,14 @@ def _distributed(roots: Sequence[Node], cost: Callable[[Node], int]) -> list[Nod
     """The roots, where a sum of small products is contracted term by term if that is far less.
 
     ``(A*B' + C*D')*E`` with tall matrices is ``A*(B'*E) + C*(D'*E)``. A sum with a term that costs
-    as much as the sum is left alone: residuals are not torn apart.
+    as much as the sum is left alone: residuals are not torn apart. What else is used counts as
+    there anyway.
     """
+    roots = list(roots)
+    count = users(roots)
 
-    def visit(node: Node, operands: tuple[Node, ...]) -> Node:
-        node = with_operands(node, operands)
+    def visit(old: Node, operands: tuple[Node, ...]) -> Node:
+        node = with_operands(old, operands)
         if not isinstance(node, Einsum) or not _is_plain(node):
             return node
         for place, operand in enumerate(operands):
@@ -100,7 +103,11 @@ def _distributed(roots: Sequence[Node], cost: Callable[[Node], int]) -> list[Nod
             if not all(isinstance(term, Einsum) and _is_plain(term) for term in operand.operands):
                 continue
             terms = [through(node, place, term) for term in operand.operands]  # type: ignore[arg-type]
-            if MIN_SAVED * sum(map(cost, terms)) <= cost(node):
+            now = cost(node)
+            if count.get(old.operands[place]) == 1:
+                inner = zip(old.operands[place].operands, operand.operands, strict=True)
+                now += sum(cost(term) for before, term in inner if count[before] == 1)
+            if MIN_SAVED * sum(map(cost, terms)) <= now > 0:
                 return Add.of(node.dims, operand.coefficients, tuple(terms))
         return node
 
