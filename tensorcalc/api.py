@@ -7,6 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, overload
 
 from tensorcalc import differentiate as calculus
+from tensorcalc.canonical import number
 from tensorcalc.declarations import check_name
 from tensorcalc.differential import Differential, differential as _differential
 from tensorcalc.errors import (
@@ -25,7 +26,7 @@ from tensorcalc.parse import parse as parse_program
 from tensorcalc.places import placed
 from tensorcalc.properties import use_properties
 from tensorcalc.scope import DECLARATIONS
-from tensorcalc.simplify import simplify
+from tensorcalc.simplify import Opening, simplify
 from tensorcalc.steps import MAX_STEPS, Derivation, derive
 from tensorcalc.structured import by_free_parameters
 from tensorcalc.syntax import Syntax
@@ -215,8 +216,6 @@ def grad(formula: Formula, names: Names) -> Expr | dict[str, Expr]:
     if isinstance(names, str):
         return diff(expression, names)
     variables = [_variable(expression, name) for name in names]
-    from tensorcalc.canonical import number
-
     with placed(expression.syntax):
         pulled = calculus.vjp(expression.node, number(1), variables)
     nodes = simplify([pulled[variable] for variable in variables])
@@ -346,13 +345,14 @@ def hvp(formula: Formula, names: Names, directions: Names) -> Expr | dict[str, E
     """
     expression = _scalar(formula)
     variables, tangents, everything = _directions(expression, names, directions)
-    gradients = grad(expression, [variable.name for variable in variables])
     with placed(expression.syntax):
-        products = [calculus.jvp(gradient.node, tangents) for gradient in gradients.values()]
-    nodes = simplify(products)
+        pulled = calculus.vjp(expression.node, number(1), variables)
+        gradients = simplify([pulled[v] for v in variables], Opening.ELEMENTWISE)
+        products = [calculus.jvp(gradient, tangents) for gradient in gradients]
+    source = expression.source
     results = {
-        variable.name: Expr.of(node, everything, (0, variable.rank), source=expression.source)
-        for variable, node in zip(variables, nodes, strict=True)
+        variable.name: Expr.of(node, everything, (0, variable.rank), source=source, is_normal=False)
+        for variable, node in zip(variables, simplify(products, Opening.SINGLE), strict=True)
     }
     return results[names] if isinstance(names, str) else results
 
@@ -408,9 +408,9 @@ def compile(formula: Formula | Mapping[str, Formula]) -> Kernel:  # noqa: A001  
     single = not isinstance(formula, Mapping)
     given = {"value": formula} if not isinstance(formula, Mapping) else formula
     expressions = [_expression(item) for item in given.values()]
-    nodes, variables = join(expressions)
+    nodes, variables = join(expressions, shared=True)
     stated = dict(zip(given, nodes, strict=True))
-    outputs = dict(zip(given, use_properties(nodes), strict=True))
+    outputs = dict(zip(given, use_properties(nodes, Opening.SINGLE), strict=True))
     return compile_nodes(outputs, variables, single, stated=stated)
 
 

@@ -67,14 +67,18 @@ class Expr(Operand):
         *,
         row: bool = False,
         source: Source = NO_SOURCE,
+        is_normal: bool = True,
     ) -> Self:
         """The expression of a node that is already made, in `variables`.
 
-        `source` is that of the expression it was made from.
+        `source` is that of the expression it was made from. A node that is not normal has its
+        products shared (`simplify`) and is computed like that.
         """
         made = cls(leaf(Value(node, row=row)), groups, variables, is_open=True)
         made._is_open = False
         made.__dict__["_elaborated"] = Elaborated(node, row, (), dict(variables), (), source)
+        if not is_normal:
+            made.__dict__["computed"] = node
         return made
 
     def _leaf(self) -> Syntax:
@@ -100,6 +104,11 @@ class Expr(Operand):
         """The node of the index IR, in normal form: equal formulas have the same one."""
         check_functions(self._elaborated.node, self.variables)
         return simplify([self._elaborated.node])[0]
+
+    @Lazy
+    def computed(self) -> Node:
+        """The node as kernels compute it, with equal values."""
+        return self.node
 
     @Lazy
     def _stated(self) -> Node:

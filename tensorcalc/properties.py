@@ -23,15 +23,15 @@ from tensorcalc.ir import (
 )
 from tensorcalc.joins import join_factors
 from tensorcalc.signs import Sign, sign
-from tensorcalc.simplify import simplify
+from tensorcalc.simplify import Opening, simplify
 from tensorcalc.traverse import fold, postorder
 
 USED = frozenset({"symmetric", "spd", "diagonal", "skew", "orthogonal"})
 SIGNED = frozenset({"abs", "sign", "relu"})  # what the sign of the argument tells
 
 
-def use_properties(roots: Sequence[Node]) -> list[Node]:
-    """The roots with what is known of their variables used.
+def use_properties(roots: Sequence[Node], opening: Opening = Opening.SMALL) -> list[Node]:
+    """The roots with what is known of their variables used; `opening` as for `simplify`.
 
     A symmetric matrix is its transpose, a skew one the negative of it, the inverse of an orthogonal
     one is its transpose, and what is positive is its own modulus.
@@ -70,7 +70,7 @@ def use_properties(roots: Sequence[Node]) -> list[Node]:
         return join_factors(made, properties=True)
 
     done = fold(roots, visit)
-    return simplify([done[root] for root in roots])
+    return simplify([done[root] for root in roots], opening)
 
 
 def use_asserted(root: Node, asserted: Sequence[tuple[Variable, Node]]) -> Node:

@@ -2,12 +2,15 @@
 
 A sum inside a sum and a product inside a product are opened when nothing else uses them, or when
 they are small (`canonical.SMALL`), so that opt_einsum plans whole contractions while large shared
-parts stay shared. Constructors (`canonical/`) do the rest. The pass runs until nothing changes.
+parts stay shared. What is only computed, never printed, may keep more of them (`Opening`): in
+second derivatives of deep formulas, opening them multiplies terms. Constructors (`canonical/`) do
+the rest. The pass runs until nothing changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from fractions import Fraction
 
 from tensorcalc import canonical
@@ -24,8 +27,16 @@ from tensorcalc.traverse import postorder, users
 MAX_ROUNDS = 50
 
 
+class Opening(Enum):
+    """Which products inside of products are opened."""
+
+    SMALL = auto()  # also shared ones if they are small: what is printed
+    SINGLE = auto()  # shared ones only if they sum nothing: what is computed
+    ELEMENTWISE = auto()  # none that sums, and none in one that sums: what is differentiated again
+
+
 @metered
-def simplify(roots: Sequence[Node]) -> list[Node]:
+def simplify(roots: Sequence[Node], opening: Opening = Opening.SMALL) -> list[Node]:
     """The roots in normal form.
 
     >>> from tensorcalc.ir import Variable
@@ -39,25 +50,25 @@ def simplify(roots: Sequence[Node]) -> list[Node]:
     """
     roots = list(roots)
     for _ in range(MAX_ROUNDS):
-        changed = _round(roots)
+        changed = _round(roots, opening)
         if all(a is b for a, b in zip(changed, roots, strict=True)):
             break
         roots = changed
     return roots
 
 
-def _round(roots: list[Node]) -> list[Node]:
+def _round(roots: list[Node], opening: Opening) -> list[Node]:
     order = postorder(roots)
     counts = users(roots)
-    absorbed = _absorbed(order, counts)
+    absorbed = _absorbed(order, counts, opening)
     done: dict[Node, Node] = {}
     for node in order:
         if node in absorbed:
             continue
         if isinstance(node, Add):
-            new = _open_sum(node, done, counts, absorbed)
+            new = _open_sum(node, done, counts, absorbed, opening)
         elif isinstance(node, Einsum):
-            new = _open_product(node, done, counts, absorbed)
+            new = _open_product(node, done, counts, absorbed, opening)
         else:
             new = canonical.rebuild(node, tuple([done[o] for o in node.operands]))
         new = special_form(new)
@@ -67,7 +78,7 @@ def _round(roots: list[Node]) -> list[Node]:
     return [done[root] for root in roots]
 
 
-def _absorbed(order: Sequence[Node], counts: dict[Node, int]) -> set[Node]:
+def _absorbed(order: Sequence[Node], counts: dict[Node, int], opening: Opening) -> set[Node]:
     """Sums used once by a sum, and products used once by a product.
 
     They are never built themselves, so that a chain of them opens in one step.
@@ -76,7 +87,11 @@ def _absorbed(order: Sequence[Node], counts: dict[Node, int]) -> set[Node]:
     for node in order:
         if isinstance(node, Add | Einsum):
             for operand in node.operands:
-                if counts[operand] == 1 and type(operand) is type(node):
+                if counts[operand] != 1 or type(operand) is not type(node):
+                    continue
+                products = isinstance(operand, Einsum) and isinstance(node, Einsum)
+                kept = products and opening is Opening.ELEMENTWISE
+                if not (kept and not _stays_elementwise(operand, node)):  # type: ignore[arg-type]
                     absorbed.add(operand)
     return absorbed
 
@@ -86,13 +101,39 @@ def _opens(old: Node, new: Node, counts: dict[Node, int]) -> bool:
     return counts.get(old, 1) == 1 or len(new.operands) <= canonical.SMALL
 
 
+def _opens_product(
+    old: Node, new: Einsum, outer: Einsum, counts: dict[Node, int], opening: Opening
+) -> bool:
+    """The same of a product inside of another."""
+    if opening is Opening.ELEMENTWISE and not _stays_elementwise(new, outer):
+        return False
+    if opening is not Opening.SMALL and _sums(new):
+        return counts.get(old, 1) == 1
+    return _opens(old, new, counts)
+
+
+def _sums(node: Einsum) -> bool:
+    return len(node.sizes) > node.rank
+
+
+def _stays_elementwise(inner: Einsum, outer: Einsum) -> bool:
+    """Whether opening a product moves no factor into a sum or out of one, save a mere sum of it."""
+    if len(outer.operands) == 1:
+        return True
+    return not _sums(inner) and (len(inner.operands) < 2 or not _sums(outer))
+
+
 def _is_wide(inner: Einsum, outer: Einsum) -> bool:
     """Whether a product that sums nothing has more axes than the one it stands in."""
     return len(inner.sizes) == inner.rank > outer.rank
 
 
 def _open_sum(
-    node: Add, done: dict[Node, Node], counts: dict[Node, int], absorbed: set[Node]
+    node: Add,
+    done: dict[Node, Node],
+    counts: dict[Node, int],
+    absorbed: set[Node],
+    opening: Opening,
 ) -> Node:
     """The sum with the sums among its terms opened, also under a transpose."""
     terms: list[tuple[Fraction, Node]] = []
@@ -115,7 +156,8 @@ def _open_sum(
                 ]
             else:
                 terms.append((coefficient, new))
-    return canonical.add(node.dims, terms)
+    # which way round it stands matters to who reads it; shared terms would be turned to and fro
+    return canonical.add(node.dims, terms, turn=opening is Opening.SMALL)
 
 
 def _under_view(node: Node) -> Add | None:
@@ -127,7 +169,11 @@ def _under_view(node: Node) -> Add | None:
 
 
 def _open_product(
-    node: Einsum, done: dict[Node, Node], counts: dict[Node, int], absorbed: set[Node]
+    node: Einsum,
+    done: dict[Node, Node],
+    counts: dict[Node, int],
+    absorbed: set[Node],
+    opening: Opening,
 ) -> Node:
     """The product with the products among its factors opened."""
     live = dict(enumerate(node.sizes))
@@ -146,7 +192,9 @@ def _open_product(
         if isinstance(new, Add) and len(new.operands) == 1:
             coefficient *= new.coefficients[0]
             new = new.operands[0]
-        if isinstance(new, Einsum) and (_opens(old, new, counts) or _is_wide(new, node)):
+        if isinstance(new, Einsum) and (
+            _opens_product(old, new, node, counts, opening) or _is_wide(new, node)
+        ):
             factors += canonical.expand(new, labels, live)
             changed = True
         else:

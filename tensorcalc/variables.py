@@ -11,7 +11,7 @@ from tensorcalc.declarations import check_name
 from tensorcalc.errors import ShapeError, UnknownNameError
 from tensorcalc.ir import Node, Unknown, Variable
 from tensorcalc.shapes import Shapes
-from tensorcalc.simplify import simplify
+from tensorcalc.simplify import Opening, simplify
 from tensorcalc.traverse import postorder
 
 if TYPE_CHECKING:
@@ -38,8 +38,13 @@ def known_variable(name: str, variables: Mapping[str, Variable]) -> Variable:
     )
 
 
-def join(expressions: Sequence[Expr]) -> tuple[list[Node], dict[str, Variable]]:
-    """The nodes of several expressions and all their variables, equal names made one variable."""
+def join(
+    expressions: Sequence[Expr], *, shared: bool = False
+) -> tuple[list[Node], dict[str, Variable]]:
+    """The nodes of several expressions and all their variables, equal names made one variable.
+
+    With `shared` they are as kernels compute them.
+    """
     shapes = Shapes()
     merged: dict[str, Variable] = {}
     for expression in expressions:
@@ -47,11 +52,12 @@ def join(expressions: Sequence[Expr]) -> tuple[list[Node], dict[str, Variable]]:
             known = merged.setdefault(name, variable)
             if not shapes.same(known, variable):
                 raise ShapeError(f"{name} is used with two different declarations")
-    nodes = [expression.node for expression in expressions]
+    nodes = [e.computed if shared else e.node for e in expressions]
     solution = shapes.solution()
     if solution:
         renamed = canonical.rename_sizes([*nodes, *merged.values()], solution)
-        nodes = simplify([renamed[node] for node in nodes])
+        opening = Opening.SINGLE if shared else Opening.SMALL
+        nodes = simplify([renamed[node] for node in nodes], opening)
         for name, variable in merged.items():
             new = renamed[variable]
             merged[name] = new if isinstance(new, Variable) else variable

@@ -2,13 +2,13 @@
 
 `host.py` puts aside what has no compiled form, `rectified.py` compares what `relu` leaves,
 `softmax.py` writes out `logsumexp`. Contractions: `outer.py` takes outer products apart,
-`common.py` finds what they have in common, `contract.py` orders them by `paths.py`, `gram.py`
-shares weights between the factors of symmetric ones, `axes.py` puts the axes of operands in order,
-`factors.py` makes solutions of inverses. `classify.py` names the class of each; `tasks.py` says
-what loops compute a stored node, `slices.py` splits indices into blocks, `ranges.py` for threads;
-`schedule.py` decides what is stored and fused, `nest.py` writes the loops (`collapse.py`: which run
-as one) and `calls.py` the calls, under the names of `table.py`; `memory.py` lets buffers share
-memory, `program.py` is the result.
+`reopen.py` opens shared ones where that is less work, `common.py` finds what they have in common,
+`contract.py` orders them by `paths.py`, `gram.py` shares weights between the factors of symmetric
+ones, `axes.py` puts the axes of operands in order, `factors.py` makes solutions of inverses.
+`classify.py` names the class of each; `tasks.py` says what loops compute a stored node, `slices.py`
+splits indices into blocks, `ranges.py` for threads; `schedule.py` decides what is stored and fused,
+`nest.py` writes the loops (`collapse.py`: which run as one) and `calls.py` the calls, under the
+names of `table.py`; `memory.py` lets buffers share memory, `program.py` is the result.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from tensorcalc import canonical
 from tensorcalc.dims import Dims
 from tensorcalc.ir import Add, Delta, Einsum, Labels, Node
 from tensorcalc.plan.indices import STRUCTURE
-from tensorcalc.plan.nodes import contraction_of, with_operands
-from tensorcalc.traverse import fold, postorder
+from tensorcalc.plan.nodes import contraction_of, through, with_operands
+from tensorcalc.traverse import fold, postorder, users
 
 MAX_CONTRACTIONS = 48  # the longest, among which common parts are looked for
 MAX_ROUNDS = 64
@@ -87,11 +87,14 @@ def _distributed(roots: Sequence[Node], cost: Callable[[Node], int]) -> list[Nod
     """The roots, where a sum of small products is contracted term by term if that is far less.
 
     ``(A*B' + C*D')*E`` with tall matrices is ``A*(B'*E) + C*(D'*E)``. A sum with a term that costs
-    as much as the sum is left alone: residuals are not torn apart.
+    as much as the sum is left alone: residuals are not torn apart. What else is used counts as
+    there anyway.
     """
+    roots = list(roots)
+    count = users(roots)
 
-    def visit(node: Node, operands: tuple[Node, ...]) -> Node:
-        node = with_operands(node, operands)
+    def visit(old: Node, operands: tuple[Node, ...]) -> Node:
+        node = with_operands(old, operands)
         if not isinstance(node, Einsum) or not _is_plain(node):
             return node
         for place, operand in enumerate(operands):
@@ -99,26 +102,17 @@ def _distributed(roots: Sequence[Node], cost: Callable[[Node], int]) -> list[Nod
                 continue
             if not all(isinstance(term, Einsum) and _is_plain(term) for term in operand.operands):
                 continue
-            terms = [_through(node, place, term) for term in operand.operands]  # type: ignore[arg-type]
-            if MIN_SAVED * sum(map(cost, terms)) <= cost(node):
+            terms = [through(node, place, term) for term in operand.operands]  # type: ignore[arg-type]
+            now = cost(node)
+            if count.get(old.operands[place]) == 1:
+                inner = zip(old.operands[place].operands, operand.operands, strict=True)
+                now += sum(cost(term) for before, term in inner if count[before] == 1)
+            if MIN_SAVED * sum(map(cost, terms)) <= now > 0:
                 return Add.of(node.dims, operand.coefficients, tuple(terms))
         return node
 
     results = fold(roots, visit)
     return [results[root] for root in roots]
-
-
-def _through(node: Einsum, place: int, term: Einsum) -> Einsum:
-    """The contraction over the operands of a contraction in this place."""
-    outer = node.labels[place]
-    first = len(node.sizes) - term.rank
-    labels = [tuple([outer[a] if a < term.rank else first + a for a in own]) for own in term.labels]
-    return Einsum.of(
-        node.rank,
-        (*node.sizes, *term.sizes[term.rank :]),
-        (*node.operands[:place], *node.operands[place + 1 :], *term.operands),
-        (*node.labels[:place], *node.labels[place + 1 :], *labels),
-    )
 
 
 # ── terms of a sum ───────────────────────────────────────────────────────────────────────────
@@ -147,7 +141,9 @@ def _sum(dims: Dims, terms: Sequence[Term]) -> Node:
 
 
 def _joined(terms: Sequence[Term], cost: Callable[[Node], int]) -> list[Term] | None:
-    """The terms with two of them made one; None if no two can be."""
+    """The terms with those two made one that saves most; None if none does."""
+    best: list[Term] | None = None
+    most = 0
     for (j, (c, first)), (k, (d, second)) in combinations(enumerate(terms), 2):
         if not isinstance(first, Einsum) or not isinstance(second, Einsum):
             continue
@@ -157,10 +153,11 @@ def _joined(terms: Sequence[Term], cost: Callable[[Node], int]) -> list[Term] | 
         if made is None:
             continue
         total, parts = made
-        if cost(total) + sum(map(cost, parts)) < cost(first) + cost(second):
+        saved = cost(first) + cost(second) - cost(total) - sum(map(cost, parts))
+        if saved > most:
             rest = [term for n, term in enumerate(terms) if n not in (j, k)]
-            return [*rest, (ONE, total)]
-    return None
+            best, most = [*rest, (ONE, total)], saved
+    return best
 
 
 def _join(

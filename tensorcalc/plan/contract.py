@@ -22,6 +22,7 @@ from tensorcalc.plan.common import share_contractions
 from tensorcalc.plan.nodes import with_operands
 from tensorcalc.plan.outer import take_apart
 from tensorcalc.plan.paths import contraction_path
+from tensorcalc.plan.reopen import reopen
 from tensorcalc.traverse import postorder
 
 Factor = tuple[Node, Labels]
@@ -29,13 +30,15 @@ Factor = tuple[Node, Labels]
 Made = dict[Node, Factor]
 
 MAX_REUSE = 12  # operands: in larger products no search for what is made already
+OUTER = 16  # multiplications of a matrix product that an entry of an outer product takes as long as
 MAX_ELEMENTS = 2**40  # of an intermediate, before memory is even asked about
 
 
 def split(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
     """The same roots over contractions of at most two operands."""
     made: Made = {}
-    roots = share_contractions(take_apart(roots), partial(_multiplications, sizes=sizes))
+    cost = partial(_multiplications, sizes=sizes)
+    roots = share_contractions(reopen(take_apart(roots), cost), cost)
 
     def visit(node: Node, operands: tuple[Node, ...]) -> Node:
         if isinstance(node, Einsum):
@@ -70,11 +73,20 @@ def _small_first(roots: Sequence[Node]) -> Iterator[Node]:
 
 
 def _multiplications(node: Einsum, sizes: Mapping[str, int]) -> int:
-    """What a contraction costs, two operands at a time."""
+    """What a contraction costs, two operands at a time, in multiplications of matrix products."""
     factors = [factor for factor in zip(node.operands, node.labels, strict=True) if factor[1]]
     extents = {a: max(1, dim.value(sizes)) for a, dim in enumerate(node.sizes)}
     inputs = [frozenset(labels) for _, labels in factors]
-    return contraction_path(inputs, frozenset(range(node.rank)), extents, quick=True)[1]
+    output = frozenset(range(node.rank))
+    steps, cost = contraction_path(inputs, output, extents, quick=True)
+    live = list(inputs)
+    for step in steps:
+        pair = [live.pop(k) for k in sorted(step, reverse=True)]
+        united = pair[0] | pair[1]
+        live.append(united & output.union(*live))
+        if live[-1] == united and united not in pair:
+            cost += (OUTER - 1) * prod(extents[label] for label in united)
+    return cost
 
 
 def is_view(node: Node) -> bool:

@@ -1,9 +1,9 @@
 """Contractions of two in, the same with one factorization for each matrix out.
 
 The inverse, the determinant and its logarithm of one matrix share its factors, and a product with
-an inverse becomes a solution of equations, unless the inverse is there anyway and the right side is
-wide. Which factors (Cholesky's or LU's) is decided at run time, by the matrix. Comes after
-`contract.py`; used by `plan`.
+an inverse becomes a solution of equations, unless the right side is wide and the inverse is there
+anyway, or saves time as there are several such products. Which factors (Cholesky's or LU's) is
+decided at run time, by the matrix. Comes after `contract.py`; used by `plan`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ FACTORED = frozenset({"inv", "det", "logdet"})
 FACTOR, SOLVE, SOLVE_TRANSPOSED = "factor", "solve", "solve_transposed"
 PLANNED = (FACTOR, SOLVE, SOLVE_TRANSPOSED)  # functions that only plans have
 NARROW = 8  # columns up to which a solution is better than a product with an inverse
+# several right sides with that many times the columns of the matrix make the inverse worth its
+# while (measured, in products of square matrices: the inverse 1 to 3, a solution as wide 2 to 3.5)
+MANY = 1.5
 
 
 def is_factored(node: Node) -> bool:
@@ -28,7 +31,7 @@ def is_factored(node: Node) -> bool:
 
 def factorize(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
     """The same roots over the factors of matrices and solutions of equations."""
-    needed = _explicit(roots)
+    needed = _explicit(roots, sizes)
 
     def visit(node: Node, operands: tuple[Node, ...]) -> Node:
         if isinstance(node, Einsum):
@@ -53,14 +56,31 @@ def _is_inverse(node: Node) -> bool:
     return _function(node) == "inv" and node.rank == 2
 
 
-def _explicit(roots: Sequence[Node]) -> set[Node]:
-    """The inverses that are needed as matrices."""
+def _explicit(roots: Sequence[Node], sizes: Mapping[str, int]) -> set[Node]:
+    """The inverses that are needed as matrices, or are multiplied by many columns."""
     found = {root for root in roots if _is_inverse(root)}
+    columns: dict[Node, list[int]] = {}
     for node in postorder(roots):
         for place, operand in enumerate(node.operands):
-            if _is_inverse(operand) and _summed(node, place) is None:
+            if not _is_inverse(operand):
+                continue
+            if _summed(node, place) is None:
                 found.add(operand)
+            else:
+                columns.setdefault(operand, []).append(_width(node, place, sizes))
+    for inverse, widths in columns.items():
+        wide = [width for width in widths if width > NARROW]
+        if len(wide) > 1 and sum(wide) >= MANY * inverse.dims[0].value(sizes):
+            found.add(inverse)
     return found
+
+
+def _width(node: Node, place: int, sizes: Mapping[str, int]) -> int:
+    """The columns of the right side that the inverse in this place is multiplied by."""
+    if not isinstance(node, Einsum):
+        raise AssertionError("only contractions have right sides")
+    other = node.labels[1 - place]
+    return prod(node.sizes[a].value(sizes) for a in range(node.rank) if a in other)
 
 
 def _summed(node: Node, place: int) -> int | None:
@@ -89,8 +109,7 @@ def _solved(
             continue
         own, other = node.labels[place], node.labels[1 - place]
         rest = tuple([label for label in range(node.rank) if label in other])
-        width = prod(node.sizes[label].value(sizes) for label in rest)
-        if inverse in needed and width > NARROW:
+        if inverse in needed and _width(node, place, sizes) > NARROW:
             continue
         matrix, right = operands[place].operands[0], operands[1 - place]
         order = (own[axis], *rest)

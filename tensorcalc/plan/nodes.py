@@ -50,3 +50,18 @@ def contraction_of(
         tuple([operand for operand, _ in factors]),
         tuple([tuple([number[a] for a in own]) for _, own in factors]),
     )
+
+
+def through(node: Einsum, place: int, inner: Einsum) -> Einsum:
+    """The contraction over the operands of a contraction in this place."""
+    outer = node.labels[place]
+    first = len(node.sizes) - inner.rank
+    labels = [
+        tuple([outer[a] if a < inner.rank else first + a for a in own]) for own in inner.labels
+    ]
+    return Einsum.of(
+        node.rank,
+        (*node.sizes, *inner.sizes[inner.rank :]),
+        (*node.operands[:place], *node.operands[place + 1 :], *inner.operands),
+        (*node.labels[:place], *node.labels[place + 1 :], *labels),
+    )
