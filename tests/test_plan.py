@@ -19,7 +19,7 @@ from tensorcalc.functions import FUNCTIONS
 from tensorcalc.interpret import evaluate
 from tensorcalc.ir import Basis, Delta, Node, Variable
 from tensorcalc.plan import classify, plan, ranges, slices, tasks
-from tensorcalc.plan.program import Loop, Nest, Pass, Program, flat, statements
+from tensorcalc.plan.program import Blas, Loop, Nest, Pass, Program, flat, statements
 from tensorcalc.plan.turn import turn
 from tensorcalc.traverse import variables
 
@@ -379,6 +379,17 @@ def test_loops(
     assert [sum(isinstance(s, Loop) for s in statements(nest.body)) for nest in nests] == [count]
     (found,) = run_source(program, values)
     np.testing.assert_allclose(found, expression.evaluate(**values), rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("n", "threads", "whole"), [(300, 1, False), (300, 2, True), (30, 2, False)]
+)
+def test_products_that_are_left_to_blas(n: int, threads: int, whole: bool) -> None:
+    """A large product is BLAS's for several threads, which tiles have not."""
+    product = c.einsum(2, (M, P, N), [(A, (0, 2)), (B, (2, 1))])
+    (step,) = plan({"o": product}, dict.fromkeys(SIZES, n), threads=threads).steps
+    assert isinstance(step, Blas)
+    assert (step.kind, step.whole) == ("GEMM", whole)
 
 
 def test_the_first_part_of_an_array(run_source: Callable[..., list[Any]]) -> None:
