@@ -30,13 +30,15 @@ Order = tuple[int, ...]  # of axes: which stands first, second …
 
 def arrange_axes(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
     """The same roots, where contractions are made, and arrays copied, with their axes in order."""
-    arranger = _Arranger(roots, sizes)
+    arranger = _Arranger(sizes)
+    readers = Counter(operand for node in postorder(roots) for operand in node.operands)
+    shared = {*roots, *[node for node, count in readers.items() if count > 1]}
 
     def visit(node: Node, operands: tuple[Node, ...]) -> Node:
-        node = with_operands(node, operands)
-        if not isinstance(node, Einsum) or len(operands) != 2 or not reduced_labels(node):
-            return node
-        return arranger.arranged(node)
+        made = with_operands(node, operands)
+        if not isinstance(made, Einsum) or len(operands) != 2 or not reduced_labels(made):
+            return made
+        return arranger.arranged(made, once=node not in shared)
 
     results = fold(roots, visit)
     return [results[root] for root in roots]
@@ -57,22 +59,28 @@ class _Made:
 class _Arranger:
     """The contractions that are arranged so far."""
 
-    def __init__(self, roots: Sequence[Node], sizes: Mapping[str, int]) -> None:
+    def __init__(self, sizes: Mapping[str, int]) -> None:
         self.sizes = sizes
         self.used: dict[Node, list[Order]] = {}  # copies that there are anyway
         self.of: dict[Node, tuple[Einsum, float]] = {}  # what a result was arranged from
-        users = Counter(o for node in postorder(roots) for o in node.operands)
-        self.shared = {key for key, count in users.items() if count > 1} | {*roots}
-        self.again: dict[tuple[Node, Order], _Made | None] = {}
+        self.again: dict[tuple[Node, Order], _Made] = {}
 
-    def arranged(self, node: Einsum) -> Node:
-        """A contraction of two, or the same of operands whose axes stand in another order."""
+    def arranged(self, node: Einsum, *, once: bool) -> Node:
+        """A contraction of two, or the same of operands whose axes stand in another order.
+
+        One that is read `once` may be made anew for its reader.
+        """
         made = self.best(node, 0)
+        for axes in self.halves(node):
+            turned = self.best(_with_axes(node, axes), 0)
+            time = turned.time + self.copy_time(node)
+            if time < made.time:
+                made = _Made(_view(turned.node, axes), time, turned.copies)
         for operand, order in made.copies:
             orders = self.used.setdefault(operand, [])
             if order not in orders:
                 orders.append(order)
-        if node not in self.shared and made.node not in self.shared:
+        if once:
             self.of[made.node] = node, made.time
         return made.node
 
@@ -104,18 +112,29 @@ class _Arranger:
                 best = _Made(made, time, tuple([copy for _, x in pair for copy in x.copies]))
         return best
 
+    def halves(self, node: Einsum) -> list[Order]:
+        """Orders in which the result is one matrix, or a batch of them, if it is not so already."""
+        groups = _groups(node, [dim.value(self.sizes) for dim in node.sizes])
+        if groups is None:
+            return []
+        batch, m, n, _ = groups
+        return [
+            axes for axes in ((*batch, *m, *n), (*batch, *n, *m)) if axes != (*range(node.rank),)
+        ]
+
+    def copy_time(self, node: Node) -> float:
+        """About how long it takes to copy an array, in nanoseconds."""
+        return COPY + MOVE * prod(dim.value(self.sizes) for dim in node.dims)
+
     def view(self, operand: Node, own: Labels, order: Labels, depth: int) -> tuple[Labels, _Made]:
         """The operand with its axes in this order, made so or copied, and the time that takes."""
         if own == order:
             return order, _Made(operand, 0.0)
         axes = tuple([own.index(label) for label in order])
-        dims = tuple([operand.dims[axis] for axis in axes])
-        turned = tuple([axes.index(axis) for axis in range(operand.rank)])
-        copied = Einsum.of(len(order), dims, (operand,), (turned,))
+        copied = _view(operand, tuple([axes.index(axis) for axis in range(operand.rank)]))
         if axes in self.used.get(operand, ()):
             return order, _Made(copied, 0.0)
-        entries = prod(dim.value(self.sizes) for dim in dims)
-        best = _Made(copied, COPY + MOVE * entries, ((operand, axes),))
+        best = _Made(copied, self.copy_time(operand), ((operand, axes),))
         again = self.made_again(operand, axes, depth)
         return order, again if again and again.time < best.time else best
 
@@ -125,13 +144,23 @@ class _Arranger:
             return None
         if (operand, axes) not in self.again:
             before, time = self.of[operand]
-            number = {axis: place for place, axis in enumerate(axes)}
-            labels = [tuple([number.get(label, label) for label in own]) for own in before.labels]
-            sizes = [*[before.sizes[axis] for axis in axes], *before.sizes[before.rank :]]
-            node = Einsum.of(before.rank, tuple(sizes), before.operands, tuple(labels))
-            made = self.best(node, depth + 1)
+            made = self.best(_with_axes(before, axes), depth + 1)
             self.again[operand, axes] = replace(made, time=made.time - time)
         return self.again[operand, axes]
+
+
+def _with_axes(node: Einsum, axes: Order) -> Einsum:
+    """The contraction with its axes in another order."""
+    number = {axis: place for place, axis in enumerate(axes)}
+    labels = [tuple([number.get(label, label) for label in own]) for own in node.labels]
+    sizes = (*[node.sizes[axis] for axis in axes], *node.sizes[node.rank :])
+    return Einsum.of(node.rank, sizes, node.operands, tuple(labels))
+
+
+def _view(node: Node, labels: Labels) -> Einsum:
+    """The array, whose axes have these labels, with its axes in their order."""
+    dims = tuple([node.dims[labels.index(label)] for label in range(node.rank)])
+    return Einsum.of(node.rank, dims, (node,), (labels,))
 
 
 def _groups(node: Einsum, extents: Sequence[int]) -> list[list[int]] | None:
