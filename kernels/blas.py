@@ -21,6 +21,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tensorcalc.kernels.subroutine import address, compact, subroutine
+from tensorcalc.kernels.tile import is_tiled, tiled
 
 # what each routine takes: c a letter, i an int, f a number, p an array and an offset into it,
 # o an int that it sets, which becomes the value of the call
@@ -148,8 +149,8 @@ def ger(m, n, alpha, x, ox, incx, y, oy, incy, a, oa, ars, acs):
 
 
 @subroutine(types.void, addresses=True)
-def gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
-    """``c = alpha*a*b + beta*c`` for a (m, k), b (k, n), c (m, n)."""
+def whole_gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
+    """What `gemm` does, always by BLAS, which may use several threads."""
     compact()
     if m <= 0 or n <= 0:
         return
@@ -179,6 +180,23 @@ def gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs
         else:
             tb, ldb = T, brs if brs > n else n
         _gemm((ta, tb, m, n, k, alpha, a, oa, lda, b, ob, ldb, beta, c, oc, ccs if ccs > m else m))
+
+
+@subroutine(types.void, addresses=True)
+def gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs):
+    """``c = alpha*a*b + beta*c`` for a (m, k), b (k, n), c (m, n).
+
+    By tiles where these are faster than BLAS.
+    """
+    compact()
+    if alpha == 1.0 and (beta == 0.0 or beta == 1.0):
+        if ccs == 1 and is_tiled(a, m, n, k, bcs != 1):
+            tiled(m, n, k, a, oa, ars, acs, b, ob, brs, bcs, beta != 0.0, c, oc, crs)
+            return
+        if crs == 1 and is_tiled(a, n, m, k, ars != 1):
+            tiled(n, m, k, b, ob, bcs, brs, a, oa, acs, ars, beta != 0.0, c, oc, ccs)
+            return
+    whole_gemm(m, n, k, alpha, a, oa, ars, acs, b, ob, brs, bcs, beta, c, oc, crs, ccs)
 
 
 @subroutine(types.void, addresses=True)

@@ -104,7 +104,7 @@ def python_kernel() -> Callable[..., Any]:
         "number": np.float64, "double": np.float64, "empty": np.empty, "zeros": np.zeros,
         "reshaped": np.reshape,
         "accumulate": lambda total, x: total + x, "gemm": gemm, "gemmt": gemmt,
-        "gemv": gemv, "syrk": syrk,
+        "whole_gemm": gemm, "gemv": gemv, "syrk": syrk,
         "inv": fill("inv"), "det": MATRIX["det"], "logdet": MATRIX["logdet"],
         "norm": lambda a: norm(a, tuple(range(a.ndim))), "power": np.power,
         "norm_power": lambda x, p: 0.0 if x == 0 and p < 0 else x**p,

@@ -61,7 +61,7 @@ def test_compiled_once() -> None:
     a.flags.writeable = False
     _chain(a, x, y)
     (text,) = _chain.inspect_llvm().values()
-    made = re.findall(r"^define .*gemm", text, re.MULTILINE)
+    made = re.findall(r"^define .*blas4gemm", text, re.MULTILINE)
     assert len(made) == 1
 
 

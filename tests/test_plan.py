@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -19,7 +19,7 @@ from tensorcalc.functions import FUNCTIONS
 from tensorcalc.interpret import evaluate
 from tensorcalc.ir import Basis, Delta, Node, Variable
 from tensorcalc.plan import classify, plan, ranges, slices, tasks
-from tensorcalc.plan.program import Loop, Nest, Pass, Program, flat, statements
+from tensorcalc.plan.program import Blas, Load, Loop, Nest, Pass, Program, flat, statements
 from tensorcalc.plan.turn import turn
 from tensorcalc.traverse import variables
 
@@ -379,6 +379,52 @@ def test_loops(
     assert [sum(isinstance(s, Loop) for s in statements(nest.body)) for nest in nests] == [count]
     (found,) = run_source(program, values)
     np.testing.assert_allclose(found, expression.evaluate(**values), rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("n", "threads", "whole"), [(300, 1, False), (300, 2, True), (30, 2, False)]
+)
+def test_products_that_are_left_to_blas(n: int, threads: int, whole: bool) -> None:
+    """A large product is BLAS's for several threads, which tiles have not."""
+    product = c.einsum(2, (M, P, N), [(A, (0, 2)), (B, (2, 1))])
+    (step,) = plan({"o": product}, dict.fromkeys(SIZES, n), threads=threads).steps
+    assert isinstance(step, Blas)
+    assert (step.kind, step.whole) == ("GEMM", whole)
+
+
+ORDERS: list[tuple[str, str, int]] = [
+    ("each half of a patch", "axcd,bexf,cghi,fhjk->abdegijk", 4),
+    ("a product's columns come first", "abcd,cebf,agdh->efgh", 4),
+    ("tensors that are contracted over two axes each", "abcd,cebf,agdh,efgh->", 4),
+]
+
+
+@pytest.mark.parametrize(
+    ("equation", "extent"), [case[1:] for case in ORDERS], ids=[case[0] for case in ORDERS]
+)
+def test_what_is_computed_is_not_copied(
+    run_source: Callable[..., list[Any]], equation: str, extent: int
+) -> None:
+    """A contraction is made with its axes as its reader wants them; only arguments are copied."""
+    terms, output = equation.split("->")
+    dims: dict[Hashable, Dim] = {name: Dim.of(name) for name in terms if name.isalpha()}
+    operands = {
+        f"T{k}": Variable.of(f"T{k}", tuple(map(dims.__getitem__, term)))
+        for k, term in enumerate(terms.split(","))
+    }
+    node = c.contract(output, dims, list(zip(operands.values(), terms.split(","), strict=True)))
+    program = plan({"o": node}, dict.fromkeys(map(str, dims), extent))
+    made = {name for step in flat(program.steps) for name in step.outputs}
+    for step in flat(program.steps):
+        if isinstance(step, Blas) and step.kind == "COPY":
+            assert step.views[0].buffer not in made
+        if isinstance(step, Nest) and not step.flops:
+            loads = [s for s in statements(step.body) if isinstance(s, Load)]
+            assert made.isdisjoint(load.buffer for load in loads)
+    rng = np.random.default_rng(3)
+    values = {name: rng.normal(size=(extent,) * len(v.dims)) for name, v in operands.items()}
+    (found,) = run_source(program, values)
+    np.testing.assert_allclose(found, np.einsum(equation, *values.values()), rtol=1e-10)
 
 
 def test_the_first_part_of_an_array(run_source: Callable[..., list[Any]]) -> None:

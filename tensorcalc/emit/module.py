@@ -10,8 +10,8 @@ from tensorcalc.emit.cache import helpers_digest
 from tensorcalc.emit.source import Source
 
 ORDER = (
-    "math", "hints", "memory", "subroutine", "elementwise", "blas", "lapack", "factor", "linalg",
-    "copy",
+    "math", "hints", "memory", "subroutine", "elementwise", "tile", "blas", "lapack", "factor",
+    "linalg", "copy",
 )  # fmt: skip
 
 

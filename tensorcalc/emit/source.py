@@ -43,7 +43,7 @@ LONG = 128  # times that an inner loop runs for the widest vectors to pay
 RANGE = ("c1000", "c1001")  # the bounds of the range that a pass is given
 WORDS = frozenset(
     "number double int32 empty zeros reshaped full range abs kernel permute natural wide known "
-    "factorize".split()
+    "factorize whole_gemm".split()
 )
 
 
@@ -321,7 +321,6 @@ class _Writer:
         if step.kind == "COPY":
             return self.copy(step)
         function = BLAS[step.kind.split()[-1]]
-        self.uses.add(("blas", function))
         beta = "1.0" if step.accumulate else "0.0"
         m, n, k = map(self.product, step.shape)
         views = [self.view(view) for view in step.views]
@@ -329,6 +328,8 @@ class _Writer:
         if function == "syrk":  # the result is given by its row stride alone
             views[-1] = views[-1][:-1]
         *operands, result = [", ".join(view) for view in views]
+        function = f"whole_{function}" if step.whole else function
+        self.uses.add(("blas", function))
         return f"{function}({', '.join([*extents, '1.0', *operands, beta, result])})"
 
     def copy(self, step: Blas) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 # the modules of helpers, each after those that it imports, but for those that NumPy replaces
 ORDER = (
-    "hints", "subroutine", "elementwise", "blas", "lapack", "factor", "linalg", "copy",
+    "hints", "subroutine", "elementwise", "tile", "blas", "lapack", "factor", "linalg", "copy",
 )  # fmt: skip
 OURS = "tensorcalc.kernels."
 MEMORY = "tensorcalc.kernels.memory"  # compiles faster than the functions of NumPy that do the same

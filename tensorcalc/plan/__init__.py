@@ -26,6 +26,7 @@ from tensorcalc.plan.host import Hosted, replace_hosted
 from tensorcalc.plan.memory import share, touched
 from tensorcalc.plan.nest import nest
 from tensorcalc.plan.program import (
+    Blas,
     Call,
     Compute,
     Loop,
@@ -40,7 +41,7 @@ from tensorcalc.plan.program import (
     statements,
     work_of,
 )
-from tensorcalc.plan.ranges import split_range
+from tensorcalc.plan.ranges import is_large, split_range
 from tensorcalc.plan.rectified import compare_rectified
 from tensorcalc.plan.schedule import Blocks, Cluster, Group, Schedule, schedule
 from tensorcalc.plan.softmax import replace_logsumexp
@@ -161,7 +162,7 @@ class _Planner:
         }
 
     def in_ranges(self, steps: Sequence[Step], groups: Sequence[Group]) -> list[Step]:
-        """The steps, large passes with ranges for threads.
+        """The steps, large passes with ranges for threads; large products are left to BLAS.
 
         Such a pass is a part of its own, and factors of a matrix stay within a part: a pass between
         their making and their use comes before them, if it can, or has no ranges.
@@ -187,6 +188,8 @@ class _Planner:
                     made = replace(step, joined=joined, ranges=ranges, threads=self.threads)
                     result.insert(place, made)
                     continue
+            if isinstance(step, Blas) and step.kind == "GEMM" and is_large(step.flops):
+                step = replace(step, whole=True)
             result.append(step)
         return result
 

@@ -146,7 +146,8 @@ class Blas:
     """A step that calls BLAS, once for every point of `loops` (index name, extent name).
 
     `shape` holds the extents of (M, N, K) as products, as far as the routine has them. The class
-    COPY calls `kernels/copy.py`; its shape and views have all axes.
+    COPY calls `kernels/copy.py`; its shape and views have all axes. A product that is `whole` is
+    left to BLAS, which does it in several threads.
     """
 
     kind: str
@@ -157,6 +158,7 @@ class Blas:
     flops: int
     bytes: int
     outputs: tuple[str, ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
