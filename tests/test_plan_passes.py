@@ -10,7 +10,7 @@ import pytest
 import tensorcalc as tc
 from tensorcalc.plan import plan
 from tensorcalc.plan.paths import contraction_path
-from tensorcalc.plan.program import Nest, Pass, Program, Store, flat, statements
+from tensorcalc.plan.program import Loop, Nest, Pass, Program, Store, flat, statements
 
 LAYERS = 5
 NET = "; ".join(
@@ -36,6 +36,18 @@ ATTENTION = (
     "S[h,i,j] = Q[h,i,k]*K[h,j,k]/sqrt(d)\nP[h,i,j] = softmax[j](S[h,i,j])\n"
     "P[h,i,j]*V[h,j,k]*G[h,i,k]"
 )
+
+
+LINEAR_ATTENTION = (
+    "Q : tensor(h, l, d); K : tensor(h, l, d); V : tensor(h, l, d); Y : tensor(h, l, d)\n"
+    "k[h,t,d] = exp(K[h,t,d]); q[h,t,d] = exp(Q[h,t,d]); z[h,t] = sum[s,d](q[h,t,d]*k[h,s,d])\n"
+    "R[h,t,c] = q[h,t,d]*k[h,s,d]*V[h,s,c]/z[h,t]; sum((R - Y).^2)"
+)
+HIDDEN_MARKOV = (
+    "A : matrix(n, n); B : matrix(m, n); p : matrix(m, n)\n"
+    "T[i,j] = softmax[j](A[i,j]); a[s,j] = p[s,i]*T[i,j]*exp(B[s,j]); sum[s](log(sum[j](a[s,j])))"
+)
+LOGSUMEXP = "C : matrix(m, n); f : vector(m); sum[j](log(sum[i](exp(f[i] - C[i,j]))))"
 
 
 def planned(text: str, wrt: str, budget: int | None = None, **sizes: int) -> Program:
@@ -102,6 +114,28 @@ def test_steps(text: str, wrt: str, wanted: set[str], unwanted: set[str]) -> Non
     assert wanted <= {*found}
     assert unwanted.isdisjoint(found)
     assert found.count("factor") <= 1
+
+
+# text, derivatives, sizes, loops that the largest nest has at most
+NESTS: list[tuple[str, str, dict[str, int], int]] = [
+    (LINEAR_ATTENTION, ";Q;K;V", {"h": 4, "l": 128, "d": 16}, 3),
+    (HIDDEN_MARKOV, ";A;B;p", {"m": 500, "n": 40}, 2),
+    (LOGSUMEXP, "f,f", {"m": 300, "n": 200}, 2),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt", "sizes", "most"), NESTS)
+def test_what_products_share_is_no_outer_product(
+    text: str, wrt: str, sizes: dict[str, int], most: int
+) -> None:
+    """All sums over products are products of matrices: no nest has loops of both operands."""
+    program = planned(text, wrt, budget=1 << 40, **sizes)
+    nests = [step for step in flat(program.steps) if isinstance(step, Nest)]
+    assert any("GEMM" in kind for kind in kinds(program))
+    assert nests
+    for step in nests:
+        loops = [statement for statement in statements(step.body) if isinstance(statement, Loop)]
+        assert len(loops) <= most
 
 
 # text, derivatives, sizes, bytes that lie between the steps at most
