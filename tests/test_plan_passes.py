@@ -10,7 +10,7 @@ import pytest
 import tensorcalc as tc
 from tensorcalc.plan import plan
 from tensorcalc.plan.paths import contraction_path
-from tensorcalc.plan.program import Loop, Nest, Pass, Program, Store, flat, statements
+from tensorcalc.plan.program import Load, Loop, Nest, Pass, Program, Store, flat, statements
 
 LAYERS = 5
 NET = "; ".join(
@@ -38,6 +38,10 @@ ATTENTION = (
 )
 
 
+SCALING = (
+    "T : matrix(n, n); Y : matrix(n, d)\n"
+    "D[i,j] = sqrt(sum[k]((Y[i,k] - Y[j,k])^2) + 0.0001); sum((D - T).^2)"
+)
 LINEAR_ATTENTION = (
     "Q : tensor(h, l, d); K : tensor(h, l, d); V : tensor(h, l, d); Y : tensor(h, l, d)\n"
     "k[h,t,d] = exp(K[h,t,d]); q[h,t,d] = exp(Q[h,t,d]); z[h,t] = sum[s,d](q[h,t,d]*k[h,s,d])\n"
@@ -145,6 +149,7 @@ MEMORY: list[tuple[str, str, dict[str, int], int]] = [
     (FACTORS, ";U;V", {"n": 4000, "m": 4000, "k": 5}, 4 << 20),
     (KERNEL, ";x", {"m": 8000, "n": 8000, "d": 3}, 1 << 20),
     (ATTENTION, ";Q;K;V", {"h": 8, "l": 1024, "d": 64}, 32 << 20),
+    (SCALING, ";Y", {"n": 2000, "d": 2}, 1 << 20),
 ]
 
 
@@ -155,6 +160,18 @@ def test_sums_over_samples_need_no_memory(
     """What lies between the steps is as large as a block, whatever the cache of the machine."""
     for budget in (None, 1 << 19, 1 << 20):
         assert planned(text, wrt, budget, **sizes).memory[0] <= most
+
+
+def test_passes_are_over_rows() -> None:
+    """Of two indices alike that whose blocks are no strips of what is read."""
+    program = planned(SCALING, ";Y", n=2000, d=2)
+    (whole,) = [step for step in program.steps if isinstance(step, Pass)]
+    nests = [step for step in whole.steps if isinstance(step, Nest)]
+    loads = [s for step in nests for s in statements(step.body) if isinstance(s, Load)]
+    (table,) = [b.name for b in program.arguments if b.variable == "T"]
+    (index,) = {load.index for load in loads if load.buffer == table}
+    assert whole.low in str(index[0])
+    assert whole.low not in str(index[1])
 
 
 def test_small_programs_have_no_passes() -> None:
