@@ -546,7 +546,9 @@ OPTIMIZE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("optimize", OPTIMIZE, ids=lambda given: getattr(given, "__name__", repr(given)))
+@pytest.mark.parametrize(
+    "optimize", OPTIMIZE, ids=lambda given: getattr(given, "__name__", repr(given))
+)
 def test_optimize(optimize: Any) -> None:
     """What NumPy and opt_einsum take is taken; the value is the same."""
     A, B, C = arrays([(2, 3), (3, 4), (4, 5)])

@@ -42,6 +42,10 @@ SCALING = (
     "T : matrix(n, n); Y : matrix(n, d)\n"
     "D[i,j] = sqrt(sum[k]((Y[i,k] - Y[j,k])^2) + 0.0001); sum((D - T).^2)"
 )
+LAYER = (
+    "X : matrix(m, n); Y : matrix(m, c); V : matrix(n, h); b : vector(h); W : matrix(h, c)\n"
+    "H[i,j] = sigmoid(X[i,k]*V[k,j] + b[j]); sum((H*W - Y).^2)"
+)
 LINEAR_ATTENTION = (
     "Q : tensor(h, l, d); K : tensor(h, l, d); V : tensor(h, l, d); Y : tensor(h, l, d)\n"
     "k[h,t,d] = exp(K[h,t,d]); q[h,t,d] = exp(Q[h,t,d]); z[h,t] = sum[s,d](q[h,t,d]*k[h,s,d])\n"
@@ -160,6 +164,23 @@ def test_sums_over_samples_need_no_memory(
     """What lies between the steps is as large as a block, whatever the cache of the machine."""
     for budget in (None, 1 << 19, 1 << 20):
         assert planned(text, wrt, budget, **sizes).memory[0] <= most
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "sizes"),
+    [
+        (LAYER, ";V;W;b", {"m": 5000, "n": 40, "h": 60, "c": 50}),
+        (ATTENTION, ";Q;K;V", {"h": 4, "l": 64, "d": 32}),
+        (LAYER, ";V;W;b", {"m": 200, "n": 40, "h": 60, "c": 50}),
+    ],
+)
+def test_intermediates_stand_as_loops_walk_them(text: str, wrt: str, sizes: dict[str, int]) -> None:
+    """All arrays that a nest over entries reads are read along their rows."""
+    program = planned(text, wrt, **sizes)
+    for step in flat(program.steps):
+        if isinstance(step, Nest) and step.outputs[0].startswith("t"):
+            found = [s.index for s in statements(step.body) if isinstance(s, Load)]
+            assert len({index[-1] for index in found if len(index) > 1}) <= 1
 
 
 def test_passes_are_over_rows() -> None:

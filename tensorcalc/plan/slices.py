@@ -485,9 +485,9 @@ class _Arranger:
                     for node, place in user.reads
                     if node is task.node
                 )
-                later = min(level[user] for user in readers)
-                if aligned and later > level[task] and not self.holds(task, later, level, loops):
-                    level[task] = later
+                least = min(level[user] for user in readers)
+                if aligned and least > level[task] and not self.holds(task, least, level, loops):
+                    level[task] = least
         return level
 
     def holds(
