@@ -9,6 +9,7 @@ Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 27.8 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from tensorcalc import canonical
@@ -16,6 +17,7 @@ from tensorcalc.ir import Einsum, Labels, Map, MatrixFunction, Node, Size
 from tensorcalc.rewrites import note
 
 ONE = Fraction(1)
+_Term = tuple[Node, Labels]
 
 
 def stable_form(node: Node) -> Node:
@@ -48,7 +50,7 @@ def _log_of_sum(node: Node) -> Node | None:
     """The logarithm of a sum of exponentials; positive sizes may be among the factors."""
     if not isinstance(node, Einsum) or len(node.sizes) == node.rank:
         return None
-    exponents: list[tuple[Node, Labels]] = []
+    exponents: list[_Term] = []
     sizes: list[Node] = []
     for operand, labels in zip(node.operands, node.labels, strict=True):
         if isinstance(operand, Map) and operand.function == "exp":
@@ -60,17 +62,53 @@ def _log_of_sum(node: Node) -> Node | None:
     covered = {label for _, labels in exponents for label in labels}
     if not set(range(node.rank, len(node.sizes))) <= covered:
         return None
-    terms = [
-        (ONE, canonical.einsum(len(node.sizes), node.sizes, [exponent])) for exponent in exponents
-    ]
-    total = canonical.add(node.sizes, terms)
-    for _ in node.sizes[node.rank :]:
-        total = canonical.matrix_function("logsumexp", total)
+    found = _log_of_product(node, exponents)
+    if found is None:
+        return None
+    total = canonical.einsum(node.rank, node.dims, [found])
     logarithms = [
         (ONE, canonical.einsum(node.rank, node.dims, [(canonical.elementwise("log", [size]), ())]))
         for size in sizes
     ]
     return canonical.add(node.dims, [(ONE, total), *logarithms])
+
+
+def _log_of_product(node: Einsum, exponents: Sequence[_Term]) -> _Term | None:
+    """``log(sum[j,k](exp(x[i,j] + y[j,k])))`` as ``logsumexp[j](x[i,j] + logsumexp[k](y[j,k]))``.
+
+    The exponentials are factors of their own. One label after the other, that with the fewest
+    others first. None if no term has all labels of a sum: ``log(sum[j](exp(x[i,j])*exp(y[j,k])))``
+    is of a product of matrices, which is far less work.
+    """
+    terms = list(exponents)
+    left = list(range(node.rank, len(node.sizes)))
+
+    def reached(label: int) -> set[int]:
+        return {other for _, labels in terms for other in labels if label in labels}
+
+    while left:
+        label = min(reversed(left), key=lambda label: len(reached(label)))
+        axes = reached(label)
+        inside = [term for term in terms if label in term[1]]
+        if not any({*labels} == axes for _, labels in inside):
+            return None
+        kept = tuple(sorted(axes - {label}))
+        total = canonical.matrix_function("logsumexp", _sum(inside, (*kept, label), node))
+        terms = [*[term for term in terms if label not in term[1]], (total, kept)]
+        left.remove(label)
+    axes = {label for _, labels in terms for label in labels}
+    return _sum(terms, tuple(sorted(axes)), node), tuple(sorted(axes))
+
+
+def _sum(terms: Sequence[_Term], axes: Labels, node: Einsum) -> Node:
+    """The sum of terms under labels of the node, with these axes."""
+    place = {label: axis for axis, label in enumerate(axes)}
+    dims = tuple([node.sizes[label] for label in axes])
+    spread = [
+        canonical.einsum(len(axes), dims, [(term, tuple([place[label] for label in own]))])
+        for term, own in terms
+    ]
+    return canonical.add(dims, [(ONE, term) for term in spread])
 
 
 def _is_size(node: Node) -> bool:

@@ -10,7 +10,7 @@ import pytest
 import tensorcalc as tc
 from tensorcalc.plan import plan
 from tensorcalc.plan.paths import contraction_path
-from tensorcalc.plan.program import Nest, Pass, Program, Store, flat, statements
+from tensorcalc.plan.program import Load, Loop, Nest, Pass, Program, Store, flat, statements
 
 LAYERS = 5
 NET = "; ".join(
@@ -36,6 +36,26 @@ ATTENTION = (
     "S[h,i,j] = Q[h,i,k]*K[h,j,k]/sqrt(d)\nP[h,i,j] = softmax[j](S[h,i,j])\n"
     "P[h,i,j]*V[h,j,k]*G[h,i,k]"
 )
+
+
+SCALING = (
+    "T : matrix(n, n); Y : matrix(n, d)\n"
+    "D[i,j] = sqrt(sum[k]((Y[i,k] - Y[j,k])^2) + 0.0001); sum((D - T).^2)"
+)
+LAYER = (
+    "X : matrix(m, n); Y : matrix(m, c); V : matrix(n, h); b : vector(h); W : matrix(h, c)\n"
+    "H[i,j] = sigmoid(X[i,k]*V[k,j] + b[j]); sum((H*W - Y).^2)"
+)
+LINEAR_ATTENTION = (
+    "Q : tensor(h, l, d); K : tensor(h, l, d); V : tensor(h, l, d); Y : tensor(h, l, d)\n"
+    "k[h,t,d] = exp(K[h,t,d]); q[h,t,d] = exp(Q[h,t,d]); z[h,t] = sum[s,d](q[h,t,d]*k[h,s,d])\n"
+    "R[h,t,c] = q[h,t,d]*k[h,s,d]*V[h,s,c]/z[h,t]; sum((R - Y).^2)"
+)
+HIDDEN_MARKOV = (
+    "A : matrix(n, n); B : matrix(m, n); p : matrix(m, n)\n"
+    "T[i,j] = softmax[j](A[i,j]); a[s,j] = p[s,i]*T[i,j]*exp(B[s,j]); sum[s](log(sum[j](a[s,j])))"
+)
+LOGSUMEXP = "C : matrix(m, n); f : vector(m); sum[j](log(sum[i](exp(f[i] - C[i,j]))))"
 
 
 def planned(text: str, wrt: str, budget: int | None = None, **sizes: int) -> Program:
@@ -104,6 +124,28 @@ def test_steps(text: str, wrt: str, wanted: set[str], unwanted: set[str]) -> Non
     assert found.count("factor") <= 1
 
 
+# text, derivatives, sizes, loops that the largest nest has at most
+NESTS: list[tuple[str, str, dict[str, int], int]] = [
+    (LINEAR_ATTENTION, ";Q;K;V", {"h": 4, "l": 128, "d": 16}, 3),
+    (HIDDEN_MARKOV, ";A;B;p", {"m": 500, "n": 40}, 2),
+    (LOGSUMEXP, "f,f", {"m": 300, "n": 200}, 2),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt", "sizes", "most"), NESTS)
+def test_what_products_share_is_no_outer_product(
+    text: str, wrt: str, sizes: dict[str, int], most: int
+) -> None:
+    """All sums over products are products of matrices: no nest has loops of both operands."""
+    program = planned(text, wrt, budget=1 << 40, **sizes)
+    nests = [step for step in flat(program.steps) if isinstance(step, Nest)]
+    assert any("GEMM" in kind or kind == "SYRK" for kind in kinds(program))
+    assert nests
+    for step in nests:
+        loops = [statement for statement in statements(step.body) if isinstance(statement, Loop)]
+        assert len(loops) <= most
+
+
 # text, derivatives, sizes, bytes that lie between the steps at most
 MEMORY: list[tuple[str, str, dict[str, int], int]] = [
     (LOGISTIC, ";w", {"m": 400_000, "n": 50}, 1 << 20),
@@ -111,6 +153,7 @@ MEMORY: list[tuple[str, str, dict[str, int], int]] = [
     (FACTORS, ";U;V", {"n": 4000, "m": 4000, "k": 5}, 4 << 20),
     (KERNEL, ";x", {"m": 8000, "n": 8000, "d": 3}, 1 << 20),
     (ATTENTION, ";Q;K;V", {"h": 8, "l": 1024, "d": 64}, 32 << 20),
+    (SCALING, ";Y", {"n": 2000, "d": 2}, 1 << 20),
 ]
 
 
@@ -121,6 +164,35 @@ def test_sums_over_samples_need_no_memory(
     """What lies between the steps is as large as a block, whatever the cache of the machine."""
     for budget in (None, 1 << 19, 1 << 20):
         assert planned(text, wrt, budget, **sizes).memory[0] <= most
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "sizes"),
+    [
+        (LAYER, ";V;W;b", {"m": 5000, "n": 40, "h": 60, "c": 50}),
+        (ATTENTION, ";Q;K;V", {"h": 4, "l": 64, "d": 32}),
+        (LAYER, ";V;W;b", {"m": 200, "n": 40, "h": 60, "c": 50}),
+    ],
+)
+def test_intermediates_stand_as_loops_walk_them(text: str, wrt: str, sizes: dict[str, int]) -> None:
+    """All arrays that a nest over entries reads are read along their rows."""
+    program = planned(text, wrt, **sizes)
+    for step in flat(program.steps):
+        if isinstance(step, Nest) and step.outputs[0].startswith("t"):
+            found = [s.index for s in statements(step.body) if isinstance(s, Load)]
+            assert len({index[-1] for index in found if len(index) > 1}) <= 1
+
+
+def test_passes_are_over_rows() -> None:
+    """Of two indices alike that whose blocks are no strips of what is read."""
+    program = planned(SCALING, ";Y", n=2000, d=2)
+    (whole,) = [step for step in program.steps if isinstance(step, Pass)]
+    nests = [step for step in whole.steps if isinstance(step, Nest)]
+    loads = [s for step in nests for s in statements(step.body) if isinstance(s, Load)]
+    (table,) = [b.name for b in program.arguments if b.variable == "T"]
+    (index,) = {load.index for load in loads if load.buffer == table}
+    assert whole.low in str(index[0])
+    assert whole.low not in str(index[1])
 
 
 def test_small_programs_have_no_passes() -> None:

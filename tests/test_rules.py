@@ -140,6 +140,11 @@ FORMS = [
     ("log(1 - a)", "log1p(-a)"),
     ("log(sum(exp(x)))", "logsumexp(x)"),
     ("log(3*sum[j](exp(S[i,j]))) -> [i]", "logsumexp[j](S[i,j]) + log(3) -> [i]"),
+    (  # sums over products of exponentials: one after the other, none larger than its terms
+        "f[i] = log(sum[j,k](exp(X[i,j])*exp(Y[j,k])))",
+        "f[i] = logsumexp[j](X[i,j] + logsumexp[k](Y[j,k]))",
+    ),
+    ("log(sum[i,j](exp(x[i])*exp(y[j])))", "logsumexp(x) + logsumexp(y)"),
     ("exp(x)./sum(exp(x))", "softmax(x)"),
     ("P[i,j] = exp(S[i,j])/sum[k](exp(S[i,k]))", "softmax(S, 2)"),
     ("log(softmax(x))", "x - logsumexp(x)"),
@@ -159,6 +164,15 @@ def test_a_rule_does_not_fire_on_near_misses() -> None:
     """Other coefficients, other signs and other functions stay."""
     for text in ("log(2 + exp(a))", "2*exp(a) - 1 + 1", "log(det(A)^2 + 1)"):
         assert "softplus" not in str(tc.parse(text)) and "expm1" not in str(tc.parse(text))
+
+
+def test_a_product_of_matrices_of_exponentials_stays_one() -> None:
+    """The exponent of its entries has an axis more than either matrix."""
+    text = "X : matrix(m, n); Y : matrix(n, p); log(exp(X)*exp(Y))"
+    assert tc.parse(text) == tc.parse(
+        text.replace("exp(X)*exp(Y)", "einsum('ij,jk', exp(X), exp(Y))")
+    )
+    assert "logsumexp" not in str(tc.parse(text))
 
 
 def test_every_function_of_the_rules_exists() -> None:

@@ -4,7 +4,7 @@
 `softmax.py` writes out `logsumexp`. Contractions: `outer.py` takes outer products apart,
 `reopen.py` opens shared ones where that is less work, `common.py` finds what they have in common,
 `contract.py` orders them by `paths.py`, `gram.py` shares weights between the factors of symmetric
-ones, `axes.py` puts the axes of operands in order, `factors.py` makes solutions of inverses.
+ones, `orient.py` and `axes.py` put axes in order, `factors.py` makes solutions of inverses.
 `classify.py` names the class of each; `tasks.py` says what loops compute a stored node, `slices.py`
 splits indices into blocks, `ranges.py` for threads; `schedule.py` decides what is stored and fused,
 `nest.py` writes the loops (`collapse.py`: which run as one) and `calls.py` the calls, under the
@@ -25,6 +25,7 @@ from tensorcalc.plan.gram import take_roots
 from tensorcalc.plan.host import Hosted, replace_hosted
 from tensorcalc.plan.memory import share, touched
 from tensorcalc.plan.nest import nest
+from tensorcalc.plan.orient import orient
 from tensorcalc.plan.program import (
     Blas,
     Call,
@@ -67,7 +68,7 @@ def plan(
     """
     known, hosted = replace_hosted(list(outputs.values()))
     known = replace_logsumexp(compare_rectified(known), item)
-    contracted = take_roots(split(known, sizes))
+    contracted = orient(take_roots(split(known, sizes)), sizes)
     roots = [_computed(node) for node in factorize(arrange_axes(contracted, sizes), sizes)]
     order = schedule(roots, sizes, item, budget, threads)
     return _Planner(roots, sizes, declared or {}, item, hosted, threads, order).program()

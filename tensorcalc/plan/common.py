@@ -10,7 +10,7 @@ becomes a node of its own. Both are done where they save multiplications. Comes 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 
@@ -84,11 +84,12 @@ def _scaled(roots: Sequence[Node]) -> list[Node]:
 
 
 def _distributed(roots: Sequence[Node], cost: Callable[[Node], int]) -> list[Node]:
-    """The roots, where a sum of small products is contracted term by term if that is far less.
+    """The roots, where sums of small products are contracted term by term if that is far less.
 
     ``(A*B' + C*D')*E`` with tall matrices is ``A*(B'*E) + C*(D'*E)``. A sum with a term that costs
     as much as the sum is left alone: residuals are not torn apart. What else is used counts as
-    there anyway.
+    there anyway. But in ``sum[j](P[i,j]*P[k,j] - P[i,j]*delta[i,k])`` the second term is a
+    diagonal, and the first a product of matrices.
     """
     roots = list(roots)
     count = users(roots)
@@ -100,19 +101,45 @@ def _distributed(roots: Sequence[Node], cost: Callable[[Node], int]) -> list[Nod
         for place, operand in enumerate(operands):
             if not isinstance(operand, Add) or not 1 < len(operand.operands) <= MAX_TERMS:
                 continue
-            if not all(isinstance(term, Einsum) and _is_plain(term) for term in operand.operands):
+            terms = [term for term in operand.operands if isinstance(term, Einsum)]
+            if len(terms) < len(operand.operands):
                 continue
-            terms = [through(node, place, term) for term in operand.operands]  # type: ignore[arg-type]
+            is_own = count.get(old.operands[place]) == 1
+            made = [through(node, place, term) for term in terms]
+            if is_own and _has_diagonals(node, place, terms):
+                return Add.of(node.dims, operand.coefficients, tuple(made))
+            if not all(_is_plain(term) for term in terms):
+                continue
             now = cost(node)
-            if count.get(old.operands[place]) == 1:
+            if is_own:
                 inner = zip(old.operands[place].operands, operand.operands, strict=True)
                 now += sum(cost(term) for before, term in inner if count[before] == 1)
-            if MIN_SAVED * sum(map(cost, terms)) <= now > 0:
-                return Add.of(node.dims, operand.coefficients, tuple(terms))
+            if MIN_SAVED * sum(map(cost, made)) <= now > 0:
+                return Add.of(node.dims, operand.coefficients, tuple(made))
         return node
 
     results = fold(roots, visit)
     return [results[root] for root in roots]
+
+
+def _has_diagonals(node: Einsum, place: int, terms: Sequence[Einsum]) -> bool:
+    """Whether terms that are summed over some axes are zero but on a diagonal that is kept.
+
+    No other structure is among the terms, and nothing but numbers beside them.
+    """
+    if any(operand.rank for k, operand in enumerate(node.operands) if k != place):
+        return False
+    axes = node.labels[place]
+    kept = {axis for axis, label in enumerate(axes) if label < node.rank}
+    diagonal = 0
+    for term in terms:
+        for operand, labels in zip(term.operands, term.labels, strict=True):
+            if isinstance(operand, STRUCTURE) or (
+                isinstance(operand, Delta) and not {*labels} <= kept
+            ):
+                return False
+        diagonal += any(isinstance(operand, Delta) for operand in term.operands)
+    return len(kept) < len(axes) and 0 < diagonal < len(terms)
 
 
 # ── terms of a sum ───────────────────────────────────────────────────────────────────────────
@@ -253,13 +280,23 @@ def _split(first: Einsum, second: Einsum) -> tuple[Node, Node, Node] | None:
     common, same = _alike(first, second, {})
     back = {b: a for a, b in same.items()}
     places = [_single(node) for node in (first, second)]
-    common = _connected(common, places[0])
+    common = _connected(common, places[0], range(len(first.sizes)))
+
+    def kept_of(common: Sequence[Node]) -> set[int]:
+        """The labels of a part that are needed outside of it."""
+        inside = {label for operand in common for label in places[0][operand]}
+        others = {back[label] for label in _outside(second, common) if label in back}
+        return inside & (_outside(first, common) | others)
+
+    kept = kept_of(common)
+    inner = {label for operand in common for label in places[0][operand]} - kept
+    joined = _connected(common, places[0], inner)
+    reached = {label for operand in joined for label in places[0][operand]}
+    whole = any(kept <= {*places[0][operand]} for operand in common)
+    if not kept <= reached and not whole:
+        common, kept = joined, kept_of(joined)  # the rest would make it an outer product
     if len(common) < 2:
         return None
-    inside = {label for operand in common for label in places[0][operand]}
-    kept = {label for label in inside if label in _outside(first, common)} | {
-        back[label] for label in _outside(second, common) if label in back and back[label] in inside
-    }
     axes = tuple(sorted(kept))
     part = contraction_of(axes, dict(enumerate(first.sizes)), [(n, places[0][n]) for n in common])
     return (
@@ -295,16 +332,18 @@ def _single(node: Einsum) -> dict[Node, Labels]:
     return {operand: labels for operand, labels in pairs if count[operand] == 1}
 
 
-def _connected(nodes: Sequence[Node], labels: dict[Node, Labels]) -> list[Node]:
-    """The most of the nodes that hang together by labels."""
+def _connected(
+    nodes: Sequence[Node], labels: Mapping[Node, Labels], links: Container[int]
+) -> list[Node]:
+    """The most of the nodes that hang together by labels of `links`."""
     left = list(nodes)
     best: list[Node] = []
     while left:
         group, reached = [left.pop(0)], set[int]()
-        reached |= {*labels[group[0]]}
+        reached |= {a for a in labels[group[0]] if a in links}
         while more := [node for node in left if not reached.isdisjoint(labels[node])]:
             group += more
-            reached |= {label for node in more for label in labels[node]}
+            reached |= {a for node in more for a in labels[node] if a in links}
             left = [node for node in left if node not in more]
         best = max(best, group, key=len)
     return best

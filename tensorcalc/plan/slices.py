@@ -33,6 +33,7 @@ FAR_COST = 0.4  # … whose bytes cost less than those of memory
 MIN_SAVED = 1 << 20  # bytes that a pass must save …
 MIN_SHARE = 0.2  # … and their share
 STEP_BYTES = 4096  # what one more call or loop costs, as bytes moved in the same time
+STRIP = 256  # bytes: neighbours in memory of half as many cost as much again to read
 SHORT = 6  # bytes that a multiplication costs more in a product of one row than of many
 CACHE_SIZE = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")  # where Linux says it
 ROWS = 32  # that a product of matrices should have
@@ -355,10 +356,10 @@ class _Arranger:
             new = Slice(dim, block)
             for task in inside:
                 task.cut[loops[task]] = new
-            fixed, added, local = self.traffic(inside, new)
+            fixed, added, local, strips = self.traffic(inside, new)
             steps = STEP_BYTES * len(inside) + sum(self.waste(task) for task in inside)
             total, each = self.moved(inside)
-            passing = near * max(0, total - fixed - local)
+            passing = near * (max(0, total - fixed - local) + strips)
             once, done = self.best(inside, depth + 1, min(near, self.rate(total)))
             if any(isinstance(found, Pass) for found in done):
                 more = count * (passing + once)
@@ -426,18 +427,24 @@ class _Arranger:
         points = prod(dim.value(self.sizes) for dim in task.space) * len(task.instances)
         return 2 * points + sum(self.touched(task).values()) // 2
 
-    def traffic(self, tasks: Sequence[Task], new: Slice) -> tuple[int, int, int]:
-        """Bytes of a block: of what has no axis that is cut, is added to, is for the block only."""
+    def traffic(self, tasks: Sequence[Task], new: Slice) -> tuple[int, int, int, int]:
+        """Bytes of a block: of what has no axis that is cut, is added to, is for the block only.
+
+        And what it costs that a block of an array's last axis is strips of it, as bytes.
+        """
         most: dict[Node, int] = {}
         fixed: set[Node] = set()
         added: set[Node] = set()
         local: set[Node] = set()
+        strips: set[Node] = set()
         inside = {task.node for task in tasks}
         for task in tasks:
             for node, count in self.touched(task).items():
                 most[node] = max(most.get(node, 0), count)
             (loop,) = [k for k, cut in task.cut.items() if cut is new]
             fixed |= {node for node, place in task.reads if loop not in place}
+            places = (*task.reads, (task.node, task.target))
+            strips |= {node for node, place in places if len(place) > 1 and place[-1] == loop}
             if loop in task.reduced:
                 added.add(task.node)
             elif task.node not in self.roots and inside.issuperset(
@@ -449,6 +456,7 @@ class _Arranger:
             sum(most[node] for node in fixed),
             sum(most[node] for node in added),
             sum(most[node] for node in local),
+            sum(most[node] for node in strips - local) * STRIP // (2 * self.item * new.block),
         )
 
     def levels(self, tasks: Sequence[Task], loops: Mapping[Task, int]) -> dict[Task, int]:
@@ -477,9 +485,25 @@ class _Arranger:
                     for node, place in user.reads
                     if node is task.node
                 )
-                if aligned:
-                    level[task] = max(level[task], min(level[user] for user in readers))
+                least = min(level[user] for user in readers)
+                if aligned and least > level[task] and not self.holds(task, least, level, loops):
+                    level[task] = least
         return level
+
+    def holds(
+        self, task: Task, later: int, level: Mapping[Task, int], loops: Mapping[Task, int]
+    ) -> bool:
+        """Whether what others read before a later pass would be kept whole for a task in it."""
+        for node, place in task.reads:
+            made = self.of.get(node)
+            if made is None or made not in loops or level[made] >= later or node in self.roots:
+                continue
+            if self.elements(node) < self.elements(task.node):
+                continue
+            others = [user for user in self.users[node] if user is not task and user in level]
+            if self.is_aligned(made, task, place, loops) and any(level[o] < later for o in others):
+                return True
+        return False
 
     def is_aligned(self, made: Task, reader: Task, place: Place, loops: Mapping[Task, int]) -> bool:
         """Whether a task reads, of another in the same pass, its own slice only."""
