@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any, overload
 
@@ -83,7 +83,8 @@ def _variable(expression: Expr, name: str) -> Variable:
 
 
 def _names(names: Names) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
+    is_one = isinstance(names, str) or not isinstance(names, Iterable)
+    return [names] if is_one else list(names)
 
 
 def diff(formula: Formula, *names: str, structured: bool = False) -> Expr:
