@@ -259,9 +259,17 @@ def test_check_keeps_structures(formula: str) -> None:
     assert check_python(tc.to_code(formula, "numpy", "A")) < 1e-6
 
 
-@pytest.mark.parametrize("formula", [*[formula for formula, _ in SMALL], "x*tr(eye(n))/n"])
+REGULAR = [  # with the sizes that come to mind first there would be no inverse
+    "X : matrix(m, n); x : vector(m); inv(X'*X)*X'*x",
+    "X : matrix(m, n); x : vector(n); c : scalar; c*logdet(X*X')*sum(x)",
+]
+
+
+@pytest.mark.parametrize(
+    "formula", [*[formula for formula, _ in SMALL], *REGULAR, "x*tr(eye(n))/n"]
+)
 def test_check_chooses_sizes(formula: str) -> None:
-    """Sizes with which the subscripts are inside."""
+    """Sizes with which the subscripts are inside, and what is inverted has full rank."""
     assert check_python(tc.to_code(formula, "numpy", "x")) < 1e-6
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 from tensorcalc.dims import Dim
 from tensorcalc.errors import DomainError
+from tensorcalc.full_rank import rank_limits
 from tensorcalc.ir import Node, Unknown
 from tensorcalc.printing.code_function import Argument, FunctionParts, least_sizes
 from tensorcalc.traverse import postorder
@@ -24,16 +26,20 @@ SMALLEST, LARGEST, STEPS = 2, 100, 5  # numbers for sizes
 
 
 def sizes_of_check(parts: FunctionParts, roots: Sequence[Node]) -> dict[str, int]:
-    """Small different numbers for the names of sizes: rising, or falling, if subscripts fit."""
+    """Small different numbers for the names of sizes: rising, or falling, if subscripts fit.
+
+    If there are such, those with which what is inverted can have full rank.
+    """
     dims = [dim for a in parts.arguments if a.variable for dim in a.variable.dims]
     asked = [argument.size for argument in parts.arguments if argument.size]
     names = list(dict.fromkeys([*(name for dim in dims for name in dim.names), *asked]))
     limits = [pair for pair in least_sizes(roots) if set(names).issuperset(_names(*pair))]
-    for start in range(SMALLEST, LARGEST):
-        for step in range(1, STEPS):
+    wanted = [pair for pair in rank_limits(roots) if set(names).issuperset(_names(*pair))]
+    for pairs in ([*limits, *wanted], limits) if wanted else (limits,):
+        for start, step in product(range(SMALLEST, LARGEST), range(1, STEPS)):
             for order in (names, names[::-1]):
                 sizes = {name: start + step * k for k, name in enumerate(order)}
-                if all(size.value(sizes) >= low.value(sizes) for size, low in limits):
+                if all(size.value(sizes) >= low.value(sizes) for size, low in pairs):
                     return {name: sizes[name] for name in names}
     raise DomainError("no small sizes were found with which all subscripts are inside")
 
