@@ -314,6 +314,14 @@ def test_other_forms_are_refused(text: str, forms: str) -> None:
             to_sympy(expr, FORMS[form])
 
 
+@pytest.mark.parametrize("text", ["vec(X)", "2*vec(X)", "exp(vec(X))"])
+def test_merged_axes_alone(text: str) -> None:
+    """The constant by which vec is written has no array expression, as a term neither."""
+    derivative = tc.diff(f"X : matrix(m, n); {text}", "X")
+    with pytest.raises(tc.DomainError, match="an axis made of several has no counterpart"):
+        to_sympy(derivative, "array")
+
+
 @pytest.mark.parametrize(("text", "message"), REFUSED.items())
 def test_refused(symbols: dict[str, Any], text: str, message: str) -> None:
     """What cannot be read is an error that names it."""

@@ -34,6 +34,8 @@ def to_array(root: Node, names: Names) -> Any:
     """The array expression of a node; of a scalar a scalar expression."""
     writer = _Writer(names)
     found = fold([root], writer.visit)[root]
+    if found is None:
+        raise refused("an axis made of several", FORM)
     is_array = isinstance(found, names.arrays.ArrayElement) and not found.indices
     return found.name if is_array else found
 
@@ -51,6 +53,8 @@ class _Writer:
 
     def value(self, node: Node, operands: tuple[Any, ...]) -> Any:
         sympy, names = self.sympy, self.names
+        if not isinstance(node, Einsum) and any(operand is None for operand in operands):
+            raise refused("an axis made of several", FORM)
         match node:
             case Variable():
                 return names.array(node, FORM) if node.rank else names.scalar(node)
