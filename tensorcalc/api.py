@@ -83,8 +83,9 @@ def _variable(expression: Expr, name: str) -> Variable:
 
 
 def _names(names: Names) -> list[str]:
-    is_one = isinstance(names, str) or not isinstance(names, Iterable)
-    return [names] if is_one else list(names)
+    given: Any = names  # what is no text is refused where it is looked up
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    return list(given) if several else [given]
 
 
 def diff(formula: Formula, *names: str, structured: bool = False) -> Expr:

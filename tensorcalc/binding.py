@@ -178,7 +178,7 @@ def bind_sizes(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> 
     return sizes
 
 
-def named_sizes(variables: Mapping[str, Variable], sizes: Mapping[str, int]) -> dict[str, int]:
+def named_sizes(variables: Mapping[str, Variable], sizes: Mapping[str, Any]) -> dict[str, int]:
     """Sizes by the names of the IR, from the names that are shown.
 
     >>> named_sizes({"x": Variable.of("x", (Dim.of("x.0"),))}, {"n": 3})

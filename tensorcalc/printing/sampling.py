@@ -15,6 +15,7 @@ from tensorcalc.errors import DomainError
 from tensorcalc.full_rank import rank_limits
 from tensorcalc.ir import Node, Unknown
 from tensorcalc.printing.code_function import Argument, FunctionParts, least_sizes
+from tensorcalc.printing.takeaway import Request
 from tensorcalc.traverse import postorder
 
 # tried in this order, until the results are finite
@@ -54,6 +55,22 @@ def structure(argument: Argument) -> str | None:
     if argument.variable is None or argument.variable.rank != 2:
         return None
     return next((name for name in STRUCTURES if name in facts), None)
+
+
+def compared(request: Request, arguments: Sequence[Argument]) -> list[tuple[str, int, int, str]]:
+    """What is compared, of every derivative.
+
+    Its name, its place among the outputs, that of its variable among the arguments, and the
+    variable's structure, or nothing.
+    """
+    names = [argument.variable.name if argument.variable else "" for argument in arguments]
+    found = []
+    for place, output in enumerate(request.outputs):
+        if output.by is not None:
+            position = names.index(output.by)
+            kind = structure(arguments[position]) or ""
+            found.append((output.identifier, place, position, kind))
+    return found
 
 
 def shape_of(argument: Argument, sizes: dict[str, int]) -> list[int]:
