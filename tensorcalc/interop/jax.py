@@ -100,9 +100,9 @@ def _check(name: str, array: Any, variable: Variable) -> None:
     if found.startswith(("int", "uint", "bool")):
         refuse_type(name, found, variable)
     else:
-        raise DomainError(
-            f"{quote(name)} is of type {found}", hint="use value.astype(jax.numpy.float32)"
-        )
+        is_complex = found.startswith("complex")
+        hint = "use value.real" if is_complex else "use value.astype(jax.numpy.float32)"
+        raise DomainError(f"{quote(name)} is of type {found}", hint=hint)
 
 
 @cache

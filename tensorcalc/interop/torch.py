@@ -98,7 +98,8 @@ def _check(name: str, tensor: Any, variable: Variable) -> None:
     if tensor.dtype not in (torch.float32, torch.float64):
         found = str(tensor.dtype).removeprefix("torch.")
         if tensor.is_floating_point() or tensor.is_complex():
-            raise DomainError(f"{quote(name)} is of type {found}", hint="use value.double()")
+            hint = "use value.real" if tensor.is_complex() else "use value.double()"
+            raise DomainError(f"{quote(name)} is of type {found}", hint=hint)
         refuse_type(name, found, variable)
 
 
