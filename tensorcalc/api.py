@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any, overload
 
@@ -85,7 +85,9 @@ def _variable(expression: Expr, name: str) -> Variable:
 
 
 def _names(names: Names) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
+    given: Any = names  # what is no text is refused where it is looked up
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    return list(given) if several else [given]
 
 
 def diff(formula: Formula, *names: str, structured: bool = False) -> Expr:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from fractions import Fraction
 from math import inf
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -184,20 +185,42 @@ def bind_sizes(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> 
     return sizes
 
 
-def named_sizes(variables: Mapping[str, Variable], sizes: Mapping[str, int]) -> dict[str, int]:
+def named_sizes(variables: Mapping[str, Variable], sizes: Mapping[str, Any]) -> dict[str, int]:
     """Sizes by the names of the IR, from the names that are shown.
 
     >>> named_sizes({"x": Variable.of("x", (Dim.of("x.0"),))}, {"n": 3})
     {'x.0': 3}
     """
-    dims = [dim for variable in variables.values() for dim in variable.dims]
-    shown = display_names(dims, variables)
-    names = {shown.get(name, name): name for dim in dims for name in dim.names}
-    for name in sizes:
+    names = {shown: name for name, shown in shown_sizes(variables).items()}
+    for name, size in sizes.items():
         if name not in names:
             known = ", ".join(names) or "none"
             raise UnknownNameError(f"no size is called {name}", None, f"the sizes are: {known}")
-    return {names[name]: size for name, size in sizes.items()}
+        if isinstance(size, bool) or not isinstance(size, Integral) or size < 0:
+            raise DomainError(f"the size {name} is {quote(repr(size))}, not an integer from 0 on")
+    return {names[name]: int(size) for name, size in sizes.items()}
+
+
+def with_sizes(
+    variables: Mapping[str, Variable], told: Mapping[str, int], asked: Mapping[str, int]
+) -> dict[str, int]:
+    """The numbers of sizes that values tell, and those that were asked for beside them.
+
+    >>> with_sizes({}, {"n": 3}, {"m": 2})
+    {'n': 3, 'm': 2}
+    """
+    for name, size in asked.items():
+        if told.get(name, size) != size:
+            shown = shown_sizes(variables)[name]
+            raise ShapeError(f"{shown} is {told[name]} in the values, but {size} was asked for")
+    return {**told, **asked}
+
+
+def shown_sizes(variables: Mapping[str, Variable]) -> dict[str, str]:
+    """What the sizes are called for the user, by their names in the IR."""
+    dims = [dim for variable in variables.values() for dim in variable.dims]
+    shown = display_names(dims, variables)
+    return {name: shown.get(name, name) for dim in dims for name in dim.names}
 
 
 def _entries(name: str, axis: int, variables: Mapping[str, Variable]) -> str:

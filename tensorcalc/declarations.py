@@ -151,6 +151,8 @@ def check_name(name: str) -> str:
     ParseError
         If it is not a letter followed by letters, digits and underscores.
     """
+    if not isinstance(name, str):
+        raise ParseError(f"{quote(repr(name))} cannot name a variable", None, "a name is a text")
     name = spell_name(name, Span(name, 0, len(name))) if not name.isascii() else name
     if not (name.isascii() and name.isidentifier() and name[0].isalpha()) or name in (
         RESERVED | FUNCTIONS.keys()

@@ -397,6 +397,7 @@ class Kernel(partial[Any]):
         """
         from tensorcalc.emit.facts import conditions, derivatives, names_of
         from tensorcalc.emit.standalone import Facts, standalone
+        from tensorcalc.full_rank import rank_limits
 
         case = replace(self._shown().case, turned=frozenset(), threads=1)
         entry = self._entry(case, compiled=False)
@@ -424,6 +425,7 @@ class Kernel(partial[Any]):
             outputs,
             [] if self._single else derivatives(self._stated),
             conditions(self._outputs.values(), program, case.sizes),
+            rank_limits(self._outputs.values()),
         )
         return standalone(source(program, case.dtype.name, allocate=True), facts)
 

@@ -26,6 +26,8 @@ def known_variable(name: str, variables: Mapping[str, Variable]) -> Variable:
     UnknownNameError
         If there is none; the hint names the nearest, or all.
     """
+    if name in variables:  # a declaration may take the name of a function
+        return variables[name]
     name = check_name(name)
     if name in variables:
         return variables[name]

@@ -65,6 +65,8 @@ FORMULAS: list[tuple[str, str]] = [
     ("sum(mean(X, 2).*y) + sum(X)/n", "X"),
     ("A[i,j]*x[j]*z[k] -> [k,i]", "A"),
     ("inv(V[i,l]*T[l,j,k]*T[p,j,k])", "V"),
+    ("where(a > c, A, 2*A)*x", "A"),
+    ("norm2(X*x)^3", "x"),
 ]
 
 

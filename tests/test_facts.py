@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 import tensorcalc as tc
+from tensorcalc.dims import Dim
 from tensorcalc.emit.facts import Condition, Derivative, conditions, derivatives, holds, small_sizes
+from tensorcalc.full_rank import rank_limits
 from tensorcalc.plan import plan
 from tensorcalc.variables import join
 
@@ -58,6 +60,28 @@ def test_conditions(text: str, sizes: dict[str, int], expected: list[str]) -> No
     numbers = small_sizes(list(sizes), found)
     assert numbers is not None
     assert all(holds(condition, numbers) for condition in found)
+
+
+RANKS = [
+    ("X : matrix(m, n); inv(X'*X)", {"m": 3, "n": 2}),
+    ("X : matrix(n, m); logdet(X*X')", {"n": 2, "m": 3}),
+    ("X : matrix(m, n); w : vector(m); inv(X'*diag(w)*X)", {"m": 3, "n": 2}),
+    ("T : tensor(m, n, k); inv(T[i,j,k]*T[l,j,k])", {"m": 2, "n": 3, "k": 4}),
+    ("X : matrix(m, n); x : vector(2); x[0]*inv(X*X' + eye)", {"m": 2, "n": 3}),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), RANKS)
+def test_sizes_of_full_rank(text: str, expected: dict[str, int]) -> None:
+    """A product that is inverted is not of low rank by its sizes, if that can be."""
+    f = tc.parse(text)
+    assert small_sizes(list(expected), [], rank_limits([f.node])) == expected
+
+
+def test_sizes_of_full_rank_in_vain() -> None:
+    """Where no numbers do, others are taken."""
+    n = Dim.of("n")
+    assert small_sizes(["n"], [], [(n, n + 1)]) == {"n": 2}
 
 
 def test_no_sizes() -> None:

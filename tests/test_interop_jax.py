@@ -147,7 +147,7 @@ def test_data_by_name(jax: Any) -> None:
         ("int32", "of type int32"),
         ("bool", "of type bool"),
         ("bfloat16", "bfloat16"),
-        ("complex64", "complex64"),
+        ("complex64", r"complex64\nhint: use value.real"),
     ],
 )
 def test_refused(jax: Any, dtype: str, message: str) -> None:

@@ -321,8 +321,14 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
     (lambda: objective("x'*A*x", "x", A=1, B=2), tc.UnknownNameError, "no variable B"),
     (lambda: objective("x'*A*x", "x", A=np.ones((2, 3))), tc.ShapeError, "axis 1 of A"),
     (lambda: objective("x'*x", "x", sizes={"m": 2}), tc.UnknownNameError, "no size is called m"),
-    (lambda: objective("x'*x", "x", sizes={"n": 2}, x=np.ones(3)), tc.ShapeError, "a size is 3"),
-    (lambda: objective("x'*x", "x", sizes={"n": 2}).fun(np.ones(3)), tc.ShapeError, r"take \(2,\)"),
+    (lambda: objective("x'*x", "x", sizes={"n": 2}, x=np.ones(3)), tc.ShapeError, "n is 3 in the values"),
+    (lambda: objective("x'*x", "x", sizes={"n": 2}).fun(np.ones(3)), tc.ShapeError, r"\(2,\) is needed"),
+    (lambda: objective("x'*x", "x", sizes={"n": -1}), tc.DomainError, "the size n is -1"),
+    (lambda: objective("x'*x", "x", sizes={"n": 2.5}), tc.DomainError, "the size n is 2.5"),  # type: ignore[dict-item]
+    (lambda: objective("x'*x", "x", sizes={"n": True}), tc.DomainError, "the size n is True"),
+    (lambda: objective("x'*x", None), tc.ParseError, "None cannot name"),  # type: ignore[arg-type]
+    (lambda: objective("x'*x", "x", sizes={"n": 2}).grad([1j, 2]), tc.DomainError, "x is complex"),
+    (lambda: objective("x'*x", "x", sizes={"n": 2}).fun("ab"), tc.DomainError, "x is of type <U2"),
     (lambda: objective("x'*x", "x", sizes={"n": 2}).pack(y=1), tc.UnknownNameError, "no variable y"),
     (lambda: objective("x'*x", "x", sizes={"n": 2}).pack(x=np.ones(3)), tc.ShapeError, "the value"),
     (lambda: objective("x'*x", "x", sizes={"n": 2}).x0, tc.UnknownNameError, "no value for x"),

@@ -314,6 +314,24 @@ def test_other_forms_are_refused(text: str, forms: str) -> None:
             to_sympy(expr, FORMS[form])
 
 
+def test_functions_of_reshaped_arrays() -> None:
+    """They stand inside: SymPy takes no function of what is reshaped, and no product of it."""
+    made = to_sympy("X : matrix(m, n); exp(vec(X))", "array")
+    assert type(made).__name__ == "Reshape"
+    assert from_sympy(made) == tc.parse("X : matrix(m, n); exp(vec(X))")
+    for text in ("sum(exp(vec(X)))", "exp(vec(X)).*x", "exp(vec(X))*x'"):
+        with pytest.raises(tc.DomainError, match="an axis made of several has no counterpart"):
+            to_sympy(f"X : matrix(m, n); x : vector(m*n); {text}", "array")
+
+
+@pytest.mark.parametrize("text", ["vec(X)", "2*vec(X)", "exp(vec(X))"])
+def test_merged_axes_alone(text: str) -> None:
+    """The constant by which vec is written has no array expression, as a term neither."""
+    derivative = tc.diff(f"X : matrix(m, n); {text}", "X")
+    with pytest.raises(tc.DomainError, match="an axis made of several has no counterpart"):
+        to_sympy(derivative, "array")
+
+
 @pytest.mark.parametrize(("text", "message"), REFUSED.items())
 def test_refused(symbols: dict[str, Any], text: str, message: str) -> None:
     """What cannot be read is an error that names it."""

@@ -181,7 +181,7 @@ def test_output_of_no_effect(torch: Any) -> None:
         (lambda t: t.ones(3, dtype=t.int64), "of type int64"),
         (lambda t: t.ones(3, dtype=t.bool), "of type bool"),
         (lambda t: t.ones(3, dtype=t.float16), "of type float16"),
-        (lambda t: t.ones(3, dtype=t.complex128), "of type complex128"),
+        (lambda t: t.ones(3, dtype=t.complex128), r"of type complex128\nhint: use value.real"),
         (lambda t: t.ones(3, dtype=t.float64, device="meta"), "another device"),
         (lambda t: t.ones(3).to_sparse(), "sparse"),
         (lambda t: np.ones(3, np.int64), "of type int64"),

@@ -259,9 +259,17 @@ def test_check_keeps_structures(formula: str) -> None:
     assert check_python(tc.to_code(formula, "numpy", "A")) < 1e-6
 
 
-@pytest.mark.parametrize("formula", [*[formula for formula, _ in SMALL], "x*tr(eye(n))/n"])
+REGULAR = [  # with the sizes that come to mind first there would be no inverse
+    "X : matrix(m, n); x : vector(m); inv(X'*X)*X'*x",
+    "X : matrix(m, n); x : vector(n); c : scalar; c*logdet(X*X')*sum(x)",
+]
+
+
+@pytest.mark.parametrize(
+    "formula", [*[formula for formula, _ in SMALL], *REGULAR, "x*tr(eye(n))/n"]
+)
 def test_check_chooses_sizes(formula: str) -> None:
-    """Sizes with which the subscripts are inside."""
+    """Sizes with which the subscripts are inside, and what is inverted has full rank."""
     assert check_python(tc.to_code(formula, "numpy", "x")) < 1e-6
 
 
@@ -427,6 +435,31 @@ def test_bad_names_of_functions(name: str) -> None:
     """A name that is none, or one that the language needs."""
     with pytest.raises(tc.DomainError, match="name"):
         tc.to_code("x'*x", "numpy", name=name)
+
+
+TWICE = {"numpy": ".T.T", "torch": ".T.T", "julia": "''", "octave": ".'.'"}
+
+
+@pytest.mark.parametrize("language", TWICE)
+def test_nothing_is_transposed_twice(language: str) -> None:
+    """A product that is a transpose, and the sums of columns, stand as rows again."""
+    declared = "A : matrix(m, n); Q : matrix(n, n); x : vector(n); "
+    for formula in ("norm2(A*x)^3", "sum(inv(Q)*x)", "x'*vec(A')[0]"):
+        assert TWICE[language] not in tc.diff(declared + formula, "x").to_code(language)
+        assert TWICE[language] not in tc.parse(declared + formula).to_code(language)
+
+
+@pytest.mark.parametrize("name", ["pi", "exp"])
+@pytest.mark.parametrize(
+    "text", ["sum(x.*erf({0})) + tr({0}*x')", "T[i,j,k]*erf({0}[k]) -> [i,j,k]"]
+)
+def test_variables_called_as_constants_and_functions(name: str, text: str) -> None:
+    """The constant and the variable are told apart."""
+    declared = f"{name}, x : vector(n); T : tensor(m, p, n); "
+    formula = declared + text.format(name)
+    assert check_python(tc.to_code(formula, "numpy", name)) < 1e-6
+    for language in LANGUAGES:
+        tc.to_code(formula, language, name)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

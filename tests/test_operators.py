@@ -201,6 +201,7 @@ def test_empty() -> None:
     assert (operator @ np.ones((0, 2))).shape == operator.solve(np.ones((0, 2))).shape == (0, 2)
     flat = tc.hessian("A : matrix(m, n); x : vector(n); sum(exp(A*x)) + x'*x", "x")
     check(flat(A=np.ones((0, 3)), x=np.ones(3)), 2 * np.eye(3))
+    assert operator.logdet() == 0  # no copies of a singular matrix
     zero = tc.hessian(MF, "U")(U=np.ones((4, 2)), V=np.ones((0, 2)))
     np.testing.assert_array_equal(zero @ np.ones((4, 2)), np.zeros((4, 2)))
 
@@ -226,8 +227,43 @@ def test_errors(data: dict[str, Any], message: str) -> None:
         tc.hessian(MF, "U")(**data)
 
 
-def test_wrong_right_side() -> None:
-    """A right side of another shape."""
+def test_the_size_that_is_not_told_has_its_name() -> None:
+    """An inferred size is called as it is shown."""
+    with pytest.raises(tc.DomainError, match="do not tell the size n\n"):
+        tc.hessian("normF(T - U*V')^2", "U")(V=np.ones((3, 2)))
+
+
+WRONG_ARRAYS: list[tuple[Any, type[Exception], str]] = [
+    (np.ones((2, 4)), tc.ShapeError, r"has shape \(2, 4\)"),
+    (np.ones(5), tc.ShapeError, r"has shape \(5,\)"),
+    ([["a"]], tc.DomainError, "numbers are needed"),
+    ([[1], [1, 2]], tc.DomainError, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("array", "error", "message"), WRONG_ARRAYS)
+def test_wrong_arrays(array: Any, error: type[Exception], message: str) -> None:
+    """A right side, or what is multiplied, of another shape, or without numbers."""
     operator = tc.hessian(MF, "U")(U=np.ones((4, 2)), V=np.eye(3, 2))
-    with pytest.raises(tc.ShapeError, match=r"\(2, 4\)"):
-        operator.solve(np.ones((2, 4)))
+    for use in (operator.solve, operator.__matmul__):
+        with pytest.raises(error, match=message):
+            use(array)
+    np.testing.assert_array_equal((operator * 2) @ np.ones(8), 2 * (operator @ np.ones(8)))
+
+
+@pytest.mark.parametrize("wrong", [["x", "y"], None, 3])
+def test_names_are_texts(wrong: Any) -> None:
+    """Anything else is refused by name."""
+    with pytest.raises(tc.ParseError, match="cannot name a variable"):
+        tc.hessian("x'*y", wrong)
+
+
+def test_determinants_of_what_is_singular() -> None:
+    """Zeros on a diagonal, and entries that are no numbers."""
+    cubic = tc.hessian("sum(x.^3)", "x")
+    assert cubic.logdet(x=np.array([0.0, 1])) == -np.inf
+    assert np.isnan(cubic.logdet(x=np.array([np.nan, 1])))
+    blank = tc.hessian(MF, "U")(U=np.ones((4, 2)), V=np.full((3, 2), np.nan))
+    assert np.isnan(blank.logdet())
+    with pytest.raises(tc.DomainError, match="infinite or not numbers"):
+        blank.solve(np.ones(8))

@@ -18,11 +18,12 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, simplefilter
 
 import click
 import numpy as np
 
-from tensorcalc.binding import Array, bind_sizes
+from tensorcalc.binding import Array, bind_sizes, with_sizes
 from tensorcalc.cli.options import spelled
 from tensorcalc.errors import (
     DomainError,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from tensorcalc.ir import Variable
 
 DELIMITERS = (",", ";", "\t")  # the first one that the first line has; else white space
+ARRAYS = (b"\x93NUMPY", b"PK")  # how .npy and .npz files begin
+MISSING = ("", "na", "n/a", "null", "none", "?", "-", ".")  # what stands for no number
 NAME = re.compile(r"\w+'*")
 
 
@@ -72,10 +75,7 @@ def fill(
     `sizes` are sizes that are known beforehand; the others are told by the other arrays.
     """
     whole = {n: value for n, value in values.items() if value.ndim or not variables[n].rank}
-    known = {**sizes, **bind_sizes(variables, whole)}
-    for name, size in sizes.items():
-        if known[name] != size:
-            raise ShapeError(f"a size is {known[name]} in the data, but {size} was asked for")
+    known = with_sizes(variables, bind_sizes(variables, whole), sizes)
     filled = dict(values)
     for name, value in values.items():
         if name not in whole:
@@ -163,6 +163,10 @@ def _load(path: Path) -> Array | dict[str, Array]:
     """The array of a .npy file, or those of a .npz file by name."""
     try:
         with path.open("rb") as stream:
+            start = stream.read(len(ARRAYS[0]))
+            if not start.startswith(ARRAYS):
+                raise ValueError("it is neither a .npy nor a .npz file")
+            stream.seek(0)
             found: Any = np.load(stream, allow_pickle=False)
             if isinstance(found, np.ndarray):
                 return found
@@ -175,30 +179,60 @@ def _load(path: Path) -> Array | dict[str, Array]:
 
 def _read_table(path: Path, columns: str | None) -> Array:
     """The numbers of a text file: a table of two axes, a column per column asked for."""
+    delimiter, count, header, places = None, 0, list[str](), None
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
+        with path.open(encoding="utf-8-sig", newline="") as lines, catch_warnings():
+            simplefilter("ignore", UserWarning)  # a table without rows is our own error
             first = lines.readline().strip()
             delimiter = next((mark for mark in DELIMITERS if mark in first), None)
             cells = _cells(first.removeprefix("#"), delimiter)
-            header = [] if all(map(_is_number, cells)) else cells
+            count = len(cells)
+            header = [] if _is_row(cells) else cells
             if not header:
                 lines.seek(0)
-            table = np.loadtxt(
-                lines,
-                delimiter=delimiter,
-                usecols=None if columns is None else _columns(columns, header, len(cells), path),
-                ndmin=2,
-                quotechar='"',
-            )
-    except ValueError as error:  # UnicodeDecodeError is one, too
+            places = None if columns is None else _columns(columns, header, count, path)
+            table = np.loadtxt(lines, delimiter=delimiter, usecols=places, ndmin=2, quotechar='"')
+    except UnicodeDecodeError as error:
+        message = f"{quote(str(path))} is not a table of numbers, for it is not text in UTF-8"
+        raise DomainError(f"{message}: {quote(str(error))}") from None
+    except ValueError as error:
+        start = 2 if header else 1
+        where = _mistake(path, delimiter, start, places or range(count), count) or str(error)
         raise DomainError(
-            f"{quote(str(path))} is not a table of numbers: {quote(str(error))}",
+            f"{quote(str(path))} is not a table of numbers: {quote(where)}",
             None,
-            "choose columns as in data.csv:1-30 or data.csv:label",
+            "fill in or remove what is missing; columns are chosen by data.csv:1-30 or "
+            "data.csv:label",
         ) from None
     if not table.size:
         raise DomainError(f"{quote(str(path))} has no rows")
     return table
+
+
+def _is_row(cells: Sequence[str]) -> bool:
+    """Whether the first line is one of numbers, of which some may be missing, and no header."""
+    numbers = [_is_number(cell) for cell in cells]
+    rest = [cell for cell, is_number in zip(cells, numbers, strict=True) if not is_number]
+    return all(cell.lower() in MISSING for cell in rest) and (any(numbers) or not rest)
+
+
+def _mistake(
+    path: Path, delimiter: str | None, start: int, places: Sequence[int], count: int
+) -> str:
+    """The first cell that is no number, or row of another length, from the line `start` on."""
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            text = line.partition("#")[0].strip("\r\n")
+            if number < start or not text.strip():
+                continue
+            cells = _cells(text, delimiter)
+            if len(cells) != count:
+                return f"line {number} has {len(cells)} columns, the first line {count}"
+            for place in places:
+                if not _is_number(cells[place]):
+                    found = f"is {cells[place]!r}" if cells[place] else "is empty"
+                    return f"line {number}, column {place + 1} {found}"
+    return ""
 
 
 def _cells(line: str, delimiter: str | None) -> list[str]:
@@ -220,6 +254,12 @@ def _columns(text: str, header: Sequence[str], count: int, path: Path) -> list[i
     for part in text.split(","):
         word = part.strip()
         ends = re.fullmatch(r"(\d+)(?:-(\d+))?", word)
+        if header.count(word) > 1:
+            raise DomainError(
+                f"{quote(str(path))} has several columns {quote(word)}",
+                None,
+                "choose one by its number",
+            )
         if word in header:
             places.append(header.index(word))
         elif ends and 1 <= int(ends[1]) <= int(ends[2] or ends[1]) <= count:

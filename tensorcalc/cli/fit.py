@@ -130,7 +130,7 @@ def fit_command(
 
     \b
       tensorcalc fit model.tc --wrt w --data X=data.csv:1-30 --data y=data.csv:label --data c=1
-      tensorcalc fit "normF(T - U*V')^2" T=T.npy --wrt U,V --dim n=5 -o factors.npz
+      tensorcalc fit "normF(T - U*V')^2" T=T.npy --wrt U,V --dim p=5 -o factors.npz
     """  # noqa: D301
     from tensorcalc.interop.fit import fit
 

@@ -106,7 +106,7 @@ def plan_command(
     """Show the steps that compute FORMULA and its derivatives, and what they cost.
 
     \b
-      tensorcalc plan "sum(log(1 + exp(-y.*(X*w))))" --wrt w --dim m=100000 --dim n=50
+      tensorcalc plan "X : matrix(m, n); norm2(X*w - y)^2" --wrt w --dim m=100000 --dim n=50
     """  # noqa: D301
     from tensorcalc.plan import plan
 

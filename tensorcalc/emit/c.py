@@ -29,6 +29,7 @@ from tensorcalc.emit.facts import (
 )
 from tensorcalc.errors import DomainError, LimitError, UnknownNameError
 from tensorcalc.expression import Expr
+from tensorcalc.full_rank import rank_limits
 from tensorcalc.ir import MatrixFunction, Node, Variable
 from tensorcalc.kernel import NOMINAL
 from tensorcalc.plan import plan
@@ -414,7 +415,7 @@ class _File:
             for d in derivatives(self.stated)
             if d.by in self.arguments
         ]
-        numbers = small_sizes(list(self.sizes), self.conditions)
+        numbers = small_sizes(list(self.sizes), self.conditions, rank_limits(self.roots))
         if not found or numbers is None:
             return ""
         results = [

@@ -134,8 +134,22 @@ def names_of(roots: Sequence[Node], needed: Iterable[Variable]) -> list[str]:
     return list(dict.fromkeys(name for dim in dims for name in dim.names))
 
 
-def small_sizes(names: Sequence[str], found: Sequence[Condition]) -> dict[str, int] | None:
-    """Small distinct numbers for sizes that fulfil all conditions; None if none were found."""
+def small_sizes(
+    names: Sequence[str], found: Sequence[Condition], wanted: Sequence[tuple[Dim, Dim]] = ()
+) -> dict[str, int] | None:
+    """Small distinct numbers for sizes that fulfil all conditions; None if none were found.
+
+    Of each pair that is `wanted` the first is not smaller, too, if that can be.
+    """
+    more = [
+        Condition(size, least, False, "")
+        for size, least in wanted
+        if set(names).issuperset([*size.names, *least.names])
+    ]
+    if more:
+        numbers = small_sizes(names, [*found, *more])
+        if numbers is not None:
+            return numbers
     fixed = {
         c.size.names[0]: c.other.constant
         for c in found

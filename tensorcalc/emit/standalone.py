@@ -56,7 +56,8 @@ class Facts:
 
     `variables` are all that ``run`` takes, `arguments` those of the kernel, in its order, `data`
     the constants among them. `outputs` have the shape of each and say which result of the kernel it
-    is; a single one is called "".
+    is; a single one is called "". Of `wanted` pairs of sizes the first should not be smaller where
+    derivatives are checked.
     """
 
     formulas: Sequence[str]
@@ -66,6 +67,7 @@ class Facts:
     outputs: Mapping[str, tuple[int, Dims]]
     derivatives: Sequence[Derivative]
     conditions: Sequence[Condition]
+    wanted: Sequence[tuple[Dim, Dim]] = ()
 
 
 def standalone(source: Source, facts: Facts) -> str:
@@ -89,7 +91,7 @@ class _Module:
             taken = keyword.iskeyword(shown) or shown in LOCALS
             self.letters[name] = f"{shown}_" if taken else shown
         told = [n for v in self.given.values() for dim in v.dims for n in dim.names]
-        self.numbers = small_sizes(list(dict.fromkeys(told)), facts.conditions)
+        self.numbers = small_sizes(list(dict.fromkeys(told)), facts.conditions, facts.wanted)
 
     def text(self) -> str:
         """All of it."""

@@ -166,7 +166,7 @@ class Watch:
         value, gradient = self.objective.fun_and_grad(x)
         self.evaluations += 1
         if value == -np.inf and self.evaluations > 1:
-            raise DomainError("the value falls to -inf: there is no least value")
+            raise DomainError("the value is unbounded: there is no optimum")
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             return self._outside(x) if self.evaluations > 1 else (value, gradient)
         if value < self.value:

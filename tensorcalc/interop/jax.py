@@ -16,9 +16,9 @@ from typing import Any
 from tensorcalc.errors import DomainError, quote
 from tensorcalc.interop.libraries import library
 from tensorcalc.interop.program import (
+    ArrayFunction,
     Formula,
     Program,
-    Signature,
     float_array,
     refuse_type,
     spread_axes,
@@ -26,27 +26,14 @@ from tensorcalc.interop.program import (
 from tensorcalc.ir import Variable
 
 
-class Function:
+class Function(ArrayFunction):
     """What `function` makes: call it with arrays."""
 
-    def __init__(self, formula: Formula | Mapping[str, Formula], names: Sequence[str]) -> None:
-        library("jax", "jax")
-        self._signature = Signature(formula, names, "tensorcalc.interop.jax")
+    library_name = "jax"
 
-    @property
-    def variables(self) -> dict[str, Variable]:
-        """What it takes, in the order of positional arguments."""
-        return dict(self._signature.variables)
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """The value as an array, or the dict of values."""
-        program, values = self._signature.bind(arguments, keywords)
+    def _run(self, program: Program, values: Mapping[str, Any]) -> Sequence[Any]:
         arrays = _arrays(values, program.variables)
-        return self._signature.result(_primitive().bind(*arrays, program=program, depth=0))
-
-    def __repr__(self) -> str:
-        outputs, names = self._signature.outputs, self._signature.variables
-        return f"<jax function of {', '.join(outputs)}({', '.join(names)})>"
+        return _primitive().bind(*arrays, program=program, depth=0)  # type: ignore[no-any-return]
 
 
 def function(formula: Formula | Mapping[str, Formula], *names: str) -> Function:
@@ -113,9 +100,9 @@ def _check(name: str, array: Any, variable: Variable) -> None:
     if found.startswith(("int", "uint", "bool")):
         refuse_type(name, found, variable)
     else:
-        raise DomainError(
-            f"{quote(name)} is of type {found}", hint="use value.astype(jax.numpy.float32)"
-        )
+        is_complex = found.startswith("complex")
+        hint = "use value.real" if is_complex else "use value.astype(jax.numpy.float32)"
+        raise DomainError(f"{quote(name)} is of type {found}", hint=hint)
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from tensorcalc.api import parse
 from tensorcalc.binding import FLOATS, Array, as_array, bind_sizes, check_names
 from tensorcalc.errors import DomainError, TensorcalcError, quote
 from tensorcalc.expression import Expr
+from tensorcalc.interop.libraries import library
 from tensorcalc.ir import Node, Variable
 from tensorcalc.lazy import Lazy
 from tensorcalc.properties import use_properties
@@ -177,6 +178,34 @@ class Signature:
     def result(self, found: Sequence[Any]) -> Any:
         """The outputs as the formula was given: one alone, or a dict."""
         return found[0] if self.single else dict(zip(self.outputs, found, strict=True))
+
+
+class ArrayFunction:
+    """What `function` of a library makes: call it with arrays of that library."""
+
+    library_name: ClassVar[str]
+
+    def __init__(self, formula: Formula | Mapping[str, Formula], names: Sequence[str]) -> None:
+        library(self.library_name, self.library_name)
+        self._signature = Signature(formula, names, f"tensorcalc.interop.{self.library_name}")
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """What it takes, in the order of positional arguments."""
+        return dict(self._signature.variables)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """The value as an array of the library, or the dict of values."""
+        program, values = self._signature.bind(arguments, keywords)
+        return self._signature.result(self._run(program, values))
+
+    def _run(self, program: Program, values: Mapping[str, Any]) -> Sequence[Any]:
+        """The outputs of the program, as arrays of the library."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        outputs, names = self._signature.outputs, self._signature.variables
+        return f"<{self.library_name} function of {', '.join(outputs)}({', '.join(names)})>"
 
 
 def _expression(formula: Formula) -> Expr:

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorcalc import api
-from tensorcalc.binding import Array, as_array, bind_sizes, check_names, named_sizes
+from tensorcalc.binding import (
+    Array,
+    as_array,
+    bind_sizes,
+    check_names,
+    named_sizes,
+    with_sizes,
+)
 from tensorcalc.errors import ShapeError, UnknownNameError
 from tensorcalc.expression import Expr
 from tensorcalc.interop.packing import Packing, is_positive_definite, pairs
@@ -92,7 +99,7 @@ class Objective:
     ) -> None:
         self.expression = api._expression(formula)
         variables = self.expression.variables
-        names = [wrt] if isinstance(wrt, str) else list(wrt)
+        names = api._names(wrt)
         self.wrt = {v.name: v for v in (known_variable(name, variables) for name in names)}
         if not names or len(self.wrt) < len(names):
             raise UnknownNameError(
@@ -124,11 +131,9 @@ class Objective:
     def _fix(self, values: Mapping[str, Array]) -> None:
         """Settle the shapes of the variables, if `values`, data and sizes tell them all."""
         told = {n: v for n, v in values.items() if v.ndim or not self.wrt[n].rank}
-        found = bind_sizes(self.expression.variables, {**self._data, **told})
-        for name, size in self._asked.items():
-            if found.setdefault(name, size) != size:
-                raise ShapeError(f"a size is {found[name]} in the values, but {size} in `sizes`")
-        self.sizes = found
+        variables = self.expression.variables
+        found = bind_sizes(variables, {**self._data, **told})
+        self.sizes = found = with_sizes(variables, found, self._asked)
         if all(name in found for v in self.wrt.values() for dim in v.dims for name in dim.names):
             self._packing = Packing(self.wrt.values(), found)
 
@@ -188,11 +193,13 @@ class Objective:
         return {n: value.copy() for n, value in self.packing.unpack(self._flat(x)).items()}
 
     def _flat(self, x: Any) -> Array:
-        array = np.ascontiguousarray(x, dtype=np.float64)
+        array = as_array("x", x)
         if array.shape != (self.size,):
             needed = ", ".join(f"{n} {part.shape}" for n, part in self.packing.parts.items())
-            raise ShapeError(f"x has the shape {array.shape}, but {needed} take ({self.size},)")
-        return array
+            raise ShapeError(
+                f"x has the shape {array.shape}, but ({self.size},) is needed: {needed}"
+            )
+        return array.astype(np.float64, copy=False)
 
     # ── scalars ──────────────────────────────────────────────────────────────────────────────
 

@@ -34,6 +34,8 @@ def to_array(root: Node, names: Names) -> Any:
     """The array expression of a node; of a scalar a scalar expression."""
     writer = _Writer(names)
     found = fold([root], writer.visit)[root]
+    if found is None:
+        raise refused("an axis made of several", FORM)
     is_array = isinstance(found, names.arrays.ArrayElement) and not found.indices
     return found.name if is_array else found
 
@@ -51,6 +53,8 @@ class _Writer:
 
     def value(self, node: Node, operands: tuple[Any, ...]) -> Any:
         sympy, names = self.sympy, self.names
+        if not isinstance(node, Einsum) and any(operand is None for operand in operands):
+            raise refused("an axis made of several", FORM)
         match node:
             case Variable():
                 return names.array(node, FORM) if node.rank else names.scalar(node)
@@ -91,7 +95,11 @@ class _Writer:
         if missing:
             factors.append(self.arrays.OneArray(*[self.names.size(node.sizes[a]) for a in missing]))
             labels += missing
-        if any(factor is None for factor in factors):
+        # SymPy's products, sums over axes and permutations do not take what is reshaped
+        reshaped = any(isinstance(factor, self.arrays.Reshape) for factor in factors)
+        if any(factor is None for factor in factors) or (
+            reshaped and (len(factors) > 1 or labels != output)
+        ):
             raise refused("an axis made of several", FORM)
         if not labels:
             return self.sympy.Mul(*factors)
@@ -171,7 +179,11 @@ class _Writer:
             raise refused(f"{node.function} of several arrays, entry by entry", FORM)
         ((leaf, symbol),) = leaves.items()
         function = self.names.function(symbol, known[node])
-        return self.arrays.ArrayElementwiseApplyFunc(function, self.made[leaf])
+        array = self.made[leaf]
+        if not isinstance(array, self.arrays.Reshape):
+            return self.arrays.ArrayElementwiseApplyFunc(function, array)
+        inner = self.arrays.ArrayElementwiseApplyFunc(function, array.expr)
+        return self.arrays.Reshape(inner, array.shape)
 
     def scalar(self, node: Node) -> Any:
         return self.made[node] if node in self.made else fold([node], self.visit)[node]

@@ -14,9 +14,9 @@ from typing import Any
 from tensorcalc.errors import DomainError, quote
 from tensorcalc.interop.libraries import library
 from tensorcalc.interop.program import (
+    ArrayFunction,
     Formula,
     Program,
-    Signature,
     float_array,
     refuse_type,
     spread_axes,
@@ -24,27 +24,14 @@ from tensorcalc.interop.program import (
 from tensorcalc.ir import Variable
 
 
-class Function:
+class Function(ArrayFunction):
     """What `function` makes: call it with tensors."""
 
-    def __init__(self, formula: Formula | Mapping[str, Formula], names: Sequence[str]) -> None:
-        library("torch", "torch")
-        self._signature = Signature(formula, names, "tensorcalc.interop.torch")
+    library_name = "torch"
 
-    @property
-    def variables(self) -> dict[str, Variable]:
-        """What it takes, in the order of positional arguments."""
-        return dict(self._signature.variables)
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """The value as a tensor, or the dict of values."""
-        program, values = self._signature.bind(arguments, keywords)
+    def _run(self, program: Program, values: Mapping[str, Any]) -> Sequence[Any]:
         tensors = _tensors(values, program.variables)
-        return self._signature.result(_autograd().apply(program, 0, *tensors))
-
-    def __repr__(self) -> str:
-        outputs, names = self._signature.outputs, self._signature.variables
-        return f"<torch function of {', '.join(outputs)}({', '.join(names)})>"
+        return _autograd().apply(program, 0, *tensors)  # type: ignore[no-any-return]
 
 
 def function(formula: Formula | Mapping[str, Formula], *names: str) -> Function:
@@ -111,7 +98,8 @@ def _check(name: str, tensor: Any, variable: Variable) -> None:
     if tensor.dtype not in (torch.float32, torch.float64):
         found = str(tensor.dtype).removeprefix("torch.")
         if tensor.is_floating_point() or tensor.is_complex():
-            raise DomainError(f"{quote(name)} is of type {found}", hint="use value.double()")
+            hint = "use value.real" if tensor.is_complex() else "use value.double()"
+            raise DomainError(f"{quote(name)} is of type {found}", hint=hint)
         refuse_type(name, found, variable)
 
 

@@ -144,10 +144,11 @@ class Block:
         """Sign and logarithm of the modulus of the determinant, of all its matrices together."""
         if self.right is not None:
             return 0.0, -np.inf
-        if self.is_diagonal:
-            sign, size = np.sign(self.core), np.log(np.abs(self.core))
-        else:
-            sign, size = np.linalg.slogdet(self.matrices)
+        with np.errstate(divide="ignore", invalid="ignore"):  # the logarithm of 0, and of NaN
+            if self.is_diagonal:
+                sign, size = np.sign(self.core), np.log(np.abs(self.core))
+            else:
+                sign, size = np.linalg.slogdet(self.matrices)
         return float(np.prod(sign)), float(np.sum(size))
 
 
@@ -155,6 +156,8 @@ def _factorized(matrices: Array, norm: float) -> tuple[str, Any]:
     if matrices.shape[1] != matrices.shape[2]:
         raise not_square()
     norms = np.abs(matrices).sum(1).max(-1, initial=norm)
+    if not np.isfinite(norms).all():
+        raise DomainError("the operator has entries that are infinite or not numbers")
     if len(matrices) != 1:
         try:
             inverses = np.abs(np.linalg.inv(matrices)).sum(1).max(-1, initial=0.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorcalc.binding import as_array, bind_sizes, check_names
+from tensorcalc.binding import as_array, bind_sizes, check_names, shown_sizes
 from tensorcalc.errors import DomainError
 from tensorcalc.ir import Node, Variable
 from tensorcalc.kernel import Kernel, compile_nodes
@@ -43,7 +43,7 @@ def evaluator(node: Node, rows: int, variables: Mapping[str, Variable]) -> Calla
             untold = [name for dim in node.dims for name in dim.names if name not in sizes]
             if untold:
                 raise DomainError(
-                    f"the data do not tell the size {untold[0]}",
+                    f"the data do not tell the size {shown_sizes(variables)[untold[0]]}",
                     None,
                     "give the variable of differentiation, too",
                 )

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
+from tensorcalc.binding import read_array
 from tensorcalc.errors import DomainError, ShapeError
 from tensorcalc.lazy import Lazy
 from tensorcalc.operators.blocks import Array, Block, singular
@@ -56,9 +57,17 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
 
     def dot(self, x: Any) -> Any:
         """The product with an array of the shape `col_shape`, a vector, or vectors in columns."""
-        if np.shape(x) == self.col_shape and not isinstance(x, LinearOperator):
-            return self._product(_numbers(x), 0)
-        return super().dot(x)
+        if isinstance(x, LinearOperator) or (np.isscalar(x) and self.col_shape):
+            return super().dot(x)
+        right = _numbers(x)
+        if right.shape == self.col_shape:
+            return self._product(right, 0)
+        if right.ndim not in (1, 2) or len(right) != self.shape[1]:
+            raise ShapeError(
+                f"what is multiplied has shape {right.shape}, the operator's columns are "
+                f"{self.col_shape}"
+            )
+        return super().dot(right)
 
     def _matvec(self, x: Array) -> Array:
         return self._product(_numbers(x).reshape(self.col_shape), 0).reshape(-1)
@@ -330,9 +339,11 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
         if self._as_dense is not None:
             return self._as_dense.logdet()
         count = self.shape[0]
+        if not count:
+            return 0.0
         sign, total = float(np.sign(self._scale)) ** count, 0.0
         if not self._scale:
-            return 0.0 if count == 0 else -np.inf
+            return -np.inf
         total = count * float(np.log(abs(self._scale)))
         for block in self._blocks:
             stack = block.matrices
@@ -385,7 +396,7 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
         names = [f"identity ({', '.join(str(sizes[k]) for k in units)})"] if units else []
         for block in self._blocks:
             names.append(_kind(block, sizes))
-        shown = " ⊗ ".join(names) if self._scale else "0"
+        shown = (" ⊗ ".join(names) or "identity ()") if self._scale else "0"
         if self._low is not None:
             rank = f"rank {len(self._right)}"
             shown = f"{shown} + {rank}" if self._scale else rank
@@ -394,7 +405,9 @@ class Operator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
 
 def _numbers(x: Any) -> Array:
     """The array with floating-point numbers, which may be complex."""
-    array = np.asarray(x)
+    array = read_array("the array", x)
+    if array.dtype.kind not in "biufc":
+        raise DomainError(f"the array is of type {array.dtype}", None, "numbers are needed")
     return array if array.dtype.kind == "c" else array.astype(np.float64, copy=False)
 
 

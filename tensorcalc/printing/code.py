@@ -63,9 +63,13 @@ class Code:
 
 
 class Codes:
-    """Makes expressions, of equal ones only one."""
+    """Makes expressions, of equal ones only one.
 
-    def __init__(self) -> None:
+    `turn` is what the language writes behind a matrix for its transpose, if it writes it there.
+    """
+
+    def __init__(self, turn: str = "") -> None:
+        self.turn = turn
         self.made: dict[tuple[object, ...], Code] = {}
 
     def make(
@@ -113,7 +117,36 @@ class Codes:
                 pieces += lists[part[0]]
             else:
                 pieces.append((args[part[0]], part[1]))
+        pieces = self.turned_back(pieces)
+        (first, *more) = pieces
+        if not more and not isinstance(first, str):
+            return first[0]
         return self.make(pieces, binds, rank=rank, ends=ends)
+
+    def turned_back(self, pieces: Pieces) -> list[str | tuple[Code, int]]:
+        """The pieces without the transposes of what is a transpose."""
+        done: list[str | tuple[Code, int]] = []
+        for piece in pieces:
+            before = done[-1] if done else ""
+            if self.turn and isinstance(piece, str) and not isinstance(before, str):
+                inner = self._turned(before[0]) if piece.startswith(self.turn) else None
+                if inner is not None:
+                    done[-1] = inner, before[1]
+                    piece = piece.removeprefix(self.turn)
+            if piece:
+                done.append(piece)
+        return done
+
+    def _turned(self, code: Code) -> Code | None:
+        """What the code is the transpose of, if it is one."""
+        *others, last = code.pieces
+        if code.binds != ATOM or not isinstance(last, str) or not last.endswith(self.turn):
+            return None
+        kept = last.removesuffix(self.turn)
+        if not kept and len(others) == 1 and not isinstance(others[0], str):
+            return others[0][0]
+        made = self.make([*others, *[kept] * bool(kept)], rank=code.rank) if others else None
+        return made if made is not None and made.counters == code.counters else None
 
 
 def commas(args: Sequence[Code]) -> Pieces:

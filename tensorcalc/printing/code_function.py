@@ -14,7 +14,7 @@ from itertools import islice
 
 from tensorcalc.dims import Dim, Dims, display_names
 from tensorcalc.errors import DomainError
-from tensorcalc.ir import Basis, Counter, Node, Section, Unknown, Variable, sizes_of
+from tensorcalc.ir import Basis, Constant, Counter, Node, Section, Unknown, Variable, sizes_of
 from tensorcalc.limits import metered
 from tensorcalc.matrix_algebra import Wording, worded
 from tensorcalc.matrix_sizes import placed
@@ -23,9 +23,10 @@ from tensorcalc.printing.code_matrix import NoCodeError, matrix_code
 from tensorcalc.printing.code_nodes import is_entrywise, node_code
 from tensorcalc.printing.index_style import letters
 from tensorcalc.printing.render import ATOM, PRODUCT
-from tensorcalc.printing.target import Spoken, Target
+from tensorcalc.printing.target import Spoken, Target, turn_of
 from tensorcalc.properties import use_properties
 from tensorcalc.recognize import recognize, unknown_text
+from tensorcalc.scope import CONSTANTS
 from tensorcalc.traverse import postorder
 
 MAX_READ = 500  # nodes of what is looked for a matrix form
@@ -103,7 +104,7 @@ class _Function:
         taken: Iterable[str],
     ) -> None:
         self.target, self.roots, self.arguments = target, list(roots), arguments
-        self.codes = Codes()
+        self.codes = Codes(turn_of(target))
         self.taken = set(taken) | target.taken
         self.names = {name: self.new(name) for name in arguments}
         order = postorder(self.roots)
@@ -202,7 +203,11 @@ class _Function:
         if found.result is None:
             raise NoCodeError("no matrix form")
         dims = {name: variable.dims for name, variable in self.arguments.items()}
-        names["pi"] = self.spoken.say("pi", rank=-1)
+        for name in CONSTANTS:
+            if name not in names:
+                names[name] = self.spoken.say(name, rank=-1)
+            elif Constant.of(name) in postorder([node]):
+                raise NoCodeError(f"{name} is a variable, too")
         for name, helper, form in [*found.helpers, ("", node, found.result)]:
             if form is None:
                 made = node_code(helper, self.spoken, names, self.counters, self.size)

@@ -162,17 +162,7 @@ class _Writer:
 
     def turned(self, x: Code, shape: str) -> Code:
         """The transpose; a vector's is the vector."""
-        if shape != "matrix":
-            return x
-        mark = self.spoken.template("transpose").partition("}")[2]
-        if (
-            mark
-            and x.pieces[-1] == mark
-            and len(x.pieces) == 2
-            and not isinstance(x.pieces[0], str)
-        ):
-            return x.pieces[0][0]
-        return self.spoken.say("transpose", x, rank=2)
+        return self.spoken.say("transpose", x, rank=2) if shape == "matrix" else x
 
     def integer(self, x: Code) -> Code:
         """A number where the language wants an integer."""

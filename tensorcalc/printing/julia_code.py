@@ -12,6 +12,7 @@ from tensorcalc.printing.sampling import (
     INTERVALS,
     POSITIVE,
     check_known,
+    compared,
     filled,
     shape_of,
     sizes_of_check,
@@ -154,14 +155,10 @@ def _check(request: Request, parts: FunctionParts) -> str:
     """The function that compares the derivatives with finite differences."""
     sizes = sizes_of_check(parts, request.nodes)
     arguments = parts.arguments
-    names = [argument.variable.name if argument.variable else "" for argument in arguments]
-    rows = []
-    for k, output in enumerate(request.outputs, 1):
-        if output.by is not None:
-            position = names.index(output.by)
-            kept = KEPT.get(structure(arguments[position]) or "", "e")
-            given = f'"{output.identifier}", {k}, {position + 1}, point, (e, x) -> {kept}'
-            rows.append(f"            compared({given}),")
+    rows = [
+        f'            compared("{name}", {k + 1}, {x + 1}, point, (e, x) -> {KEPT.get(kind, "e")}),'
+        for name, k, x, kind in compared(request, arguments)
+    ]
     words = {
         "INTERVALS": ", ".join(f"({low}, {high})" for low, high in INTERVALS),
         "POINT": "\n".join([f"            {_drawn(a, sizes)},  # {a.name}" for a in arguments]),

@@ -10,6 +10,7 @@ from tensorcalc.printing.sampling import (
     INTERVALS,
     POSITIVE,
     check_known,
+    compared,
     filled,
     shape_of,
     sizes_of_check,
@@ -148,14 +149,10 @@ def _check(request: Request, parts: FunctionParts) -> str:
     """The function that compares the derivatives with finite differences."""
     sizes = sizes_of_check(parts, request.nodes)
     arguments = parts.arguments
-    names = [argument.variable.name if argument.variable else "" for argument in arguments]
     rows = []
-    for k, output in enumerate(request.outputs, 1):
-        if output.by is not None:
-            position = names.index(output.by)
-            kept = KEPT.get(structure(arguments[position]) or "", "e")
-            given = f"'{output.identifier}', {k}, {position + 1}, point, @(e, x) {kept}"
-            rows.append(f"  worst = max(worst, compared({given}));")
+    for name, k, x, kind in compared(request, arguments):
+        given = f"'{name}', {k + 1}, {x + 1}, point, @(e, x) {KEPT.get(kind, 'e')}"
+        rows.append(f"  worst = max(worst, compared({given}));")
     words = {
         "INTERVALS": "; ".join(f"{low}, {high}" for low, high in INTERVALS),
         "POINT": "\n".join([f"      {_drawn(a, sizes)}, ...  % {a.name}" for a in arguments]),

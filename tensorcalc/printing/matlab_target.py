@@ -18,8 +18,10 @@ HELPERS = {
     "where": """
 function r = where(condition, x, y)
   % The entries of x where the condition holds, else those of y.
-  r = y + zeros(size(condition));
-  x = x + zeros(size(condition));
+  zero = zeros(size(condition)) + zeros(size(x)) + zeros(size(y));
+  condition = condition | zero;
+  r = y + zero;
+  x = x + zero;
   r(condition) = x(condition);
 end
 """,

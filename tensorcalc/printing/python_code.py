@@ -13,6 +13,7 @@ from tensorcalc.printing.sampling import (
     INTERVALS,
     POSITIVE,
     check_known,
+    compared,
     filled,
     shape_of,
     sizes_of_check,
@@ -211,13 +212,10 @@ def _check(request: Request, parts: FunctionParts) -> str:
     sizes = sizes_of_check(parts, request.nodes)
     arguments = list(parts.arguments)
     drawn = [_drawn(argument, target, sizes) for argument in arguments]
-    names = [argument.variable.name if argument.variable else "" for argument in arguments]
-    rows = []
-    for k, output in enumerate(request.outputs):
-        if output.by is not None:
-            position = names.index(output.by)
-            kept = KEPT.get(structure(arguments[position]) or "", "e").format(xp=xp)
-            rows.append(f'        ("{output.identifier}", {k}, {position}, lambda e, x: {kept}),')
+    rows = [
+        f'        ("{name}", {k}, {x}, lambda e, x: {KEPT.get(kind, "e").format(xp=xp)}),'
+        for name, k, x, kind in compared(request, arguments)
+    ]
     start, draw = DRAWS[target.name]
     shown = zip(arguments, drawn, strict=True)
     words = {

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 from tensorcalc.dims import Dim
 from tensorcalc.errors import DomainError
+from tensorcalc.full_rank import rank_limits
 from tensorcalc.ir import Node, Unknown
 from tensorcalc.printing.code_function import Argument, FunctionParts, least_sizes
+from tensorcalc.printing.takeaway import Request
 from tensorcalc.traverse import postorder
 
 # tried in this order, until the results are finite
@@ -24,16 +27,20 @@ SMALLEST, LARGEST, STEPS = 2, 100, 5  # numbers for sizes
 
 
 def sizes_of_check(parts: FunctionParts, roots: Sequence[Node]) -> dict[str, int]:
-    """Small different numbers for the names of sizes: rising, or falling, if subscripts fit."""
+    """Small different numbers for the names of sizes: rising, or falling, if subscripts fit.
+
+    If there are such, those with which what is inverted can have full rank.
+    """
     dims = [dim for a in parts.arguments if a.variable for dim in a.variable.dims]
     asked = [argument.size for argument in parts.arguments if argument.size]
     names = list(dict.fromkeys([*(name for dim in dims for name in dim.names), *asked]))
     limits = [pair for pair in least_sizes(roots) if set(names).issuperset(_names(*pair))]
-    for start in range(SMALLEST, LARGEST):
-        for step in range(1, STEPS):
+    wanted = [pair for pair in rank_limits(roots) if set(names).issuperset(_names(*pair))]
+    for pairs in ([*limits, *wanted], limits) if wanted else (limits,):
+        for start, step in product(range(SMALLEST, LARGEST), range(1, STEPS)):
             for order in (names, names[::-1]):
                 sizes = {name: start + step * k for k, name in enumerate(order)}
-                if all(size.value(sizes) >= low.value(sizes) for size, low in limits):
+                if all(size.value(sizes) >= low.value(sizes) for size, low in pairs):
                     return {name: sizes[name] for name in names}
     raise DomainError("no small sizes were found with which all subscripts are inside")
 
@@ -48,6 +55,22 @@ def structure(argument: Argument) -> str | None:
     if argument.variable is None or argument.variable.rank != 2:
         return None
     return next((name for name in STRUCTURES if name in facts), None)
+
+
+def compared(request: Request, arguments: Sequence[Argument]) -> list[tuple[str, int, int, str]]:
+    """What is compared, of every derivative.
+
+    Its name, its place among the outputs, that of its variable among the arguments, and the
+    variable's structure, or nothing.
+    """
+    names = [argument.variable.name if argument.variable else "" for argument in arguments]
+    found = []
+    for place, output in enumerate(request.outputs):
+        if output.by is not None:
+            position = names.index(output.by)
+            kind = structure(arguments[position]) or ""
+            found.append((output.identifier, place, position, kind))
+    return found
 
 
 def shape_of(argument: Argument, sizes: dict[str, int]) -> list[int]:

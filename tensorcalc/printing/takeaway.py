@@ -10,7 +10,6 @@ from tensorcalc.errors import DomainError, quote
 from tensorcalc.expression import Expr
 from tensorcalc.ir import Node, Variable
 from tensorcalc.printing.languages import WRITERS
-from tensorcalc.scope import CONSTANTS
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,5 @@ def write(language: str, request: Request) -> str:
         raise DomainError(f"no code for {quote(str(language))}", None, f"the languages are {known}")
     if not request.name.isidentifier() or not request.name.isascii():
         raise DomainError(f"{quote(request.name)} is no name of a function")
-    for name in request.variables:
-        if name in CONSTANTS:
-            raise DomainError(f"a variable called {name} is taken for the constant: rename it")
     module, _, name = WRITERS[language].partition(":")
     return str(getattr(import_module(module), name)(request))

@@ -214,6 +214,12 @@ class Spoken:
         return self.apply("where", condition, x, y)
 
 
+def turn_of(target: Target) -> str:
+    """What stands behind a matrix that is transposed; nothing where the transpose is a call."""
+    before, _, after = target.words["transpose"].partition("}")
+    return after if before == "{0:A" else ""
+
+
 def lacking(function: str, target: Target) -> DomainError:
     """That a language cannot say a function."""
     return DomainError(
