@@ -45,6 +45,11 @@ LOSSES: dict[str, tuple[str, str]] = {
         "sum(r)/2*logdet(S) + tr(inv(S)*D'*diag(r)*D)/2",
         "c S",
     ),
+    "t distribution": (
+        "X : matrix(m, n); c : vector(n); S : spd(n); a : scalar; D = X - vector(1)*c'\n"
+        "m/2*logdet(S) + (a + n)/2*sum(log(1 + diag(D*inv(S)*D')/a))",
+        "c S",
+    ),
     "Wishart": (
         "W : spd(n); V : spd(n); a : scalar; (n + 1 - a)/2*logdet(W) + tr(inv(V)*W)/2"
         " + a/2*logdet(V)",
@@ -121,7 +126,8 @@ def values(text: str, names: list[str]) -> tuple[dict[str, tc.Expr], dict[str, n
         value = rng.normal(size=shape)
         if "spd" in variable.properties:
             value = value @ value.T + 5 * np.eye(shape[0])
-        data[name] = abs(value) if "positive" in variable.properties else value
+        positive = "positive" in variable.properties or not shape
+        data[name] = abs(value) if positive else value
     return found, data
 
 
