@@ -18,12 +18,13 @@ from tensorcalc.plan.indices import reduced_labels
 from tensorcalc.plan.nodes import with_operands
 from tensorcalc.traverse import fold, postorder
 
-# nanoseconds, measured: a call of BLAS, a multiplication there, one in a nest; a copy, its entries
-CALL, BLAS, LOOP, COPY, MOVE = 150, 0.04, 0.4, 100, 1.2
+# nanoseconds, measured: a call of BLAS, a multiplication there; a nest (which takes long to be
+# compiled, too), a multiplication there; a copy, each of its entries
+CALL, BLAS, NEST, LOOP, COPY, MOVE = 150, 0.04, 300, 0.4, 100, 1.2
 TILE, RAMP = 8, 16  # BLAS fills whole tiles, and each sum takes as long as if it had more terms
 
 
-DEPTH = 3  # contractions below one another that are made anew for the sake of one
+DEPTH = 2  # contractions below one another that are made anew for the sake of one
 
 Order = tuple[int, ...]  # of axes: which stands first, second …
 
@@ -188,7 +189,7 @@ def _orders(group: Sequence[int], labels: Sequence[Labels]) -> list[Labels]:
 def _time(found: Class, extents: Sequence[int]) -> float:
     """About how long a contraction takes, in nanoseconds."""
     if found.kind == "LOOP":
-        return LOOP * prod(extents)
+        return NEST + LOOP * prod(extents)
     calls = prod(extents[label] for label in found.loops)
     m, n, k = [prod(extents[label] for label in run) for run in (found.m, found.n, found.k)]
     tiles = [-(-extent // TILE) * TILE for extent in (m, n)]

@@ -19,7 +19,7 @@ gives its other labels, like the batch, to loops around the call.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -33,7 +33,8 @@ from tensorcalc.plan.indices import STRUCTURE
 # batched 5×5×5 takes 0.06 µs a product either way, 8×8×8 0.08 by GEMM and 0.15 by loops)
 MIN_GEMV = 512
 MIN_GEMM = 128
-MIN_COPY = 5  # loops that a copy would have; nests of fewer are as fast
+MIN_COPY = 5  # loops that a copy would have; nests of fewer are as fast …
+FEW, MANY = 16, 1 << 13  # … but take longer to compile: a copy of so many entries is a call
 MAX_EXTENT = 2**31 - 1  # of a BLAS argument
 
 
@@ -65,7 +66,9 @@ def classify(
     Labels of `cut` run over slices: such a one can only be the first of a stretch.
     """
     if is_copy(node) and is_array(node.operands[0]):
-        return COPY if len(runs_of(node, cut)) >= MIN_COPY else LOOP
+        entries = prod(dim.value(sizes) for dim in node.dims)
+        count = len(runs_of(node, cut))
+        return COPY if count >= MIN_COPY or (count > 1 and FEW <= entries <= MANY) else LOOP
     if len(node.operands) != 2 or any(len(set(a)) != len(a) for a in node.labels):
         return LOOP
     if any(isinstance(operand, STRUCTURE) for operand in node.operands):
@@ -107,19 +110,27 @@ def runs_of(node: Einsum, cut: Collection[int]) -> list[Labels]:
     return collapse([axes, node.labels[0]], [0] * node.rank, cut)
 
 
-def _runs(group: list[int], x: Labels, y: Labels, cut: frozenset[int]) -> list[Labels]:
-    """Stretches of labels of the group that follow each other in both operands."""
-    runs = []
-    for start in range(len(x)):
-        for stop in range(start + 1, len(x) + 1):
-            run = x[start:stop]
-            if (
-                cut.isdisjoint(run[1:])
-                and all(label in group for label in run)
-                and any(y[k : k + len(run)] == run for k in range(len(y)))
-            ):
-                runs.append(run)
-    return runs
+def _runs(
+    group: list[int], x: Labels, y: Labels, extents: Sequence[int], cut: frozenset[int]
+) -> list[tuple[Labels, int]]:
+    """Stretches of labels of the group that follow each other in both operands, and their extents.
+
+    Of those that end with the same label only the longest that BLAS can take.
+    """
+    inside, place = {*group}, {label: k for k, label in enumerate(y)}
+    longest: dict[int, tuple[Labels, int]] = {}
+    for start, first in enumerate(x):
+        count = 1
+        for stop in range(start, len(x)):
+            label = x[stop]
+            count *= extents[label]
+            follows = place.get(label) == place.get(first, -1) + stop - start
+            if label not in inside or not follows or count > MAX_EXTENT:
+                break
+            if stop > start and label in cut:
+                break
+            longest.setdefault(label, (x[start : stop + 1], count))
+    return list(longest.values())
 
 
 def _loops(node: Einsum, *runs: Labels) -> Labels:
@@ -143,11 +154,12 @@ def _gemv(
     matrix, vector = node.labels[place], node.labels[1 - place]
     output = tuple(range(node.rank))
     best, size = LOOP, MIN_GEMV - 1
-    for m, k in product(_runs(rows, matrix, output, cut), _runs(summed, matrix, vector, cut)):
-        counts = [prod(extents[label] for label in run) for run in (m, k)]
-        if _unit(matrix, m, k) and prod(counts) > size and max(counts) <= MAX_EXTENT:
+    for (m, many), (k, terms) in product(
+        _runs(rows, matrix, output, extents, cut), _runs(summed, matrix, vector, extents, cut)
+    ):
+        if many * terms > size and _unit(matrix, m, k):
             best = Class("GEMV", place, 1 - place, m, (), k, _loops(node, m, k))
-            size = prod(counts)
+            size = many * terms
     return best
 
 
@@ -160,16 +172,16 @@ def _gemm(
     a, b = node.labels
     output = tuple(range(node.rank))
     best, size = LOOP, MIN_GEMM - 1
-    for m, n, k in product(
-        _runs(groups[0], a, output, cut),
-        _runs(groups[1], b, output, cut),
-        _runs(groups[2], a, b, cut),
+    for (m, rows), (n, columns), (k, terms) in product(
+        _runs(groups[0], a, output, extents, cut),
+        _runs(groups[1], b, output, extents, cut),
+        _runs(groups[2], a, b, extents, cut),
     ):
-        counts = [prod(extents[label] for label in run) for run in (m, n, k)]
-        if not (_unit(a, m, k) and _unit(b, n, k) and _unit(output, m, n)):
+        if rows * columns * terms <= size:
             continue
-        if prod(counts) > size and max(counts) <= MAX_EXTENT:
-            best, size = Class("GEMM", 0, 1, m, n, k, _loops(node, m, n, k)), prod(counts)
+        if _unit(a, m, k) and _unit(b, n, k) and _unit(output, m, n):
+            best = Class("GEMM", 0, 1, m, n, k, _loops(node, m, n, k))
+            size = rows * columns * terms
     if best.kind == "GEMM" and not best.loops and cut.isdisjoint((*best.m, *best.n)):
         if _is_gram(node, best):
             return Class("SYRK", 0, 1, best.m, best.n, best.k, ())
