@@ -47,7 +47,8 @@ def orient(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
         return [*roots]
     nests = _nests(order, {*roots}, {*free}, products)
     orders: Orders = {}
-    undecided = {*free}  # the first sweep asks those only whose order is known
+    # of matrices the first sweep asks only those whose order is known
+    undecided = {node for node in free if node.rank == 2}
     for node in free:
         if isinstance(node, Einsum) and node in products and node.rank == 2:
             orders[node] = _as_operands(node, orders, sizes)
