@@ -46,6 +46,9 @@ LAYER = (
     "X : matrix(m, n); Y : matrix(m, c); V : matrix(n, h); b : vector(h); W : matrix(h, c)\n"
     "H[i,j] = sigmoid(X[i,k]*V[k,j] + b[j]); sum((H*W - Y).^2)"
 )
+SWISH = LAYER.replace("sigmoid(X[i,k]*V[k,j] + b[j])", "Z[i,j]*sigmoid(Z[i,j])").replace(
+    "H[i,j] =", "Z[i,j] = X[i,k]*V[k,j] + b[j]; H[i,j] ="
+)
 LINEAR_ATTENTION = (
     "Q : tensor(h, l, d); K : tensor(h, l, d); V : tensor(h, l, d); Y : tensor(h, l, d)\n"
     "k[h,t,d] = exp(K[h,t,d]); q[h,t,d] = exp(Q[h,t,d]); z[h,t] = sum[s,d](q[h,t,d]*k[h,s,d])\n"
@@ -171,6 +174,7 @@ def test_sums_over_samples_need_no_memory(
     [
         (LAYER, ";V;W;b", {"m": 5000, "n": 40, "h": 60, "c": 50}),
         (ATTENTION, ";Q;K;V", {"h": 4, "l": 64, "d": 32}),
+        (SWISH, ";V;W;b", {"m": 500, "n": 20, "h": 50, "c": 40}),
         (LAYER, ";V;W;b", {"m": 200, "n": 40, "h": 60, "c": 50}),
     ],
 )

@@ -16,10 +16,12 @@ from tensorcalc.ir import Add, Delta, Einsum, Labels, Map, Node, Variable
 from tensorcalc.plan.classify import classify
 from tensorcalc.plan.indices import STRUCTURE, is_reduction, reduced_labels
 from tensorcalc.plan.nodes import with_operands
+from tensorcalc.plan.schedule import CHEAP_MAPS
 from tensorcalc.traverse import fold, postorder
 
 MAX_LEAVES = 64  # accesses of an expression that are looked at
 MIN_ENTRIES = 1 << 10  # of an array whose order is worth a thought
+MAX_SWEEPS = 4  # over all intermediates: one's order depends on those of others
 LOOP = 64  # calls of BLAS that a nest of loops in place of one is as slow as
 
 Access = tuple[Node, Labels]  # an array and the loops of its axes
@@ -45,13 +47,23 @@ def orient(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
         return [*roots]
     nests = _nests(order, {*roots}, {*free}, products)
     orders: Orders = {}
+    # of matrices the first sweep asks only those whose order is known
+    undecided = {node for node in free if node.rank == 2}
     for node in free:
-        around = (node, *users[node])
-        touching = [n for n in around if isinstance(n, Einsum) and n in products]
-        votes = _votes(node, nests.get(node, ()), orders, sizes)
-        found = _wanted(node, touching, votes, orders, sizes)
-        if found != tuple(range(node.rank)):
-            orders[node] = found
+        if isinstance(node, Einsum) and node in products and node.rank == 2:
+            orders[node] = _as_operands(node, orders, sizes)
+            undecided.discard(node)
+    for _ in range(MAX_SWEEPS):
+        before = dict(orders)
+        for node in free:
+            around = (node, *users[node])
+            touching = [n for n in around if isinstance(n, Einsum) and n in products]
+            votes = _votes(node, nests.get(node, ()), undecided, orders, sizes)
+            orders[node] = _wanted(node, touching, votes, orders, sizes)
+            undecided.discard(node)
+        if orders == before:
+            break
+    orders = {n: order for n, order in orders.items() if order != tuple(range(n.rank))}
     return _turned(roots, orders)
 
 
@@ -84,7 +96,8 @@ def _is_free(node: Node, users: Sequence[Node], products: Collection[Node]) -> b
         return True
     if not _is_pointwise(node) or (isinstance(node, Einsum) and len(node.operands) == 1):
         return False
-    return any(user in products for user in users)
+    is_shared = isinstance(node, Map) and node.function not in CHEAP_MAPS and len(users) > 1
+    return is_shared or any(user in products for user in users)
 
 
 def _nests(
@@ -134,13 +147,25 @@ def _accesses(root: Node, free: Collection[Node], products: Collection[Node]) ->
     return [*found]
 
 
+def _as_operands(product: Einsum, orders: Orders, sizes: Mapping[str, int]) -> Labels:
+    """The axes of a matrix with that first which the larger operand has first."""
+    factors = zip(product.operands, product.labels, strict=True)
+    operand, own = max(factors, key=lambda factor: _entries(factor[0], sizes))
+    first = own[orders[operand][0] if operand in orders else 0]
+    return (1, 0) if first == 1 else (0, 1)
+
+
 def _votes(
-    node: Node, nests: Sequence[Sequence[Access]], orders: Orders, sizes: Mapping[str, int]
+    node: Node,
+    nests: Sequence[Sequence[Access]],
+    undecided: Collection[Node],
+    orders: Orders,
+    sizes: Mapping[str, int],
 ) -> Counter[int]:
     """For each axis of the node the entries of what is read beside it with that axis last."""
     votes: Counter[int] = Counter()
     for accesses in nests:
-        others = [access for access in accesses if access[0] is not node]
+        others = [(n, own) for n, own in accesses if n is not node and n not in undecided]
         for _, labels in [access for access in accesses if access[0] is node]:
             for other, own in others:
                 last = own[orders[other][-1] if other in orders else -1]
