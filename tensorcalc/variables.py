@@ -26,7 +26,7 @@ def known_variable(name: str, variables: Mapping[str, Variable]) -> Variable:
     UnknownNameError
         If there is none; the hint names the nearest, or all.
     """
-    if name in variables:  # a declaration may take the name of a function
+    if isinstance(name, str) and name in variables:  # also if it is called as a function is
         return variables[name]
     name = check_name(name)
     if name in variables:

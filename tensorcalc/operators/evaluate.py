@@ -42,8 +42,9 @@ def evaluator(node: Node, rows: int, variables: Mapping[str, Variable]) -> Calla
             sizes = bind_sizes(variables, arrays)
             untold = [name for dim in node.dims for name in dim.names if name not in sizes]
             if untold:
+                shown = shown_sizes(variables).get(untold[0], untold[0])
                 raise DomainError(
-                    f"the data do not tell the size {shown_sizes(variables)[untold[0]]}",
+                    f"the data do not tell the size {shown}",
                     None,
                     "give the variable of differentiation, too",
                 )

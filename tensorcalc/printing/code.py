@@ -117,11 +117,12 @@ class Codes:
                 pieces += lists[part[0]]
             else:
                 pieces.append((args[part[0]], part[1]))
-        pieces = self.turned_back(pieces)
-        (first, *more) = pieces
-        if not more and not isinstance(first, str):
-            return first[0]
-        return self.make(pieces, binds, rank=rank, ends=ends)
+        kept = self.turned_back(pieces)
+        if len(kept) == 1 < len(pieces) and not isinstance(kept[0], str):
+            (inner, _) = kept[0]
+            if rank in (None, inner.rank):
+                return inner
+        return self.make(kept, binds, rank=rank, ends=ends)
 
     def turned_back(self, pieces: Pieces) -> list[str | tuple[Code, int]]:
         """The pieces without the transposes of what is a transpose."""
