@@ -131,7 +131,7 @@ def _accesses(root: Node, free: Collection[Node], products: Collection[Node]) ->
     if isinstance(root, Einsum):
         stack += zip(root.operands, root.labels, strict=True)
     else:
-        axes = tuple(range(max(operand.rank for operand in root.operands)))
+        axes = tuple(range(max([operand.rank for operand in root.operands], default=0)))
         stack += [(operand, axes) for operand in root.operands if operand.rank == len(axes)]
     while stack and len(seen) < MAX_LEAVES:
         node, labels = stack.pop()
