@@ -375,11 +375,18 @@ BAD_TABLES = [
 
 
 @pytest.mark.parametrize(("name", "content", "columns", "message"), BAD_TABLES)
-def test_bad_tables(name: str, content: bytes, columns: str, message: str, tmp_path: Path) -> None:
+def test_bad_tables(
+    name: str,
+    content: bytes,
+    columns: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What is not a table of numbers is an error that names the file."""
-    path = tmp_path / "data.csv"
-    path.write_bytes(content)
-    result = run("eval", "sum(X)", f"X={path}{columns}")
+    monkeypatch.chdir(tmp_path)
+    Path("data.csv").write_bytes(content)
+    result = run("eval", "sum(X)", f"X=data.csv{columns}")
     assert result.exit_code == 1, name
     assert message in result.stderr
     assert "data.csv" in result.stderr
