@@ -22,6 +22,9 @@ from tensorcalc.traverse import fold, postorder
 # compiled, too), a multiplication there; a copy, each of its entries
 CALL, BLAS, NEST, LOOP, COPY, MOVE = 150, 0.04, 300, 0.4, 100, 1.2
 TILE, RAMP = 8, 16  # BLAS fills whole tiles, and each sum takes as long as if it had more terms
+# entries from which on an array is far away; then it matters that the result is written along the
+# same axis that the array is read along, if it has that axis
+FAR, ACROSS = 1 << 19, 1.5
 
 
 DEPTH = 2  # contractions below one another that are made anew for the sake of one
@@ -88,7 +91,7 @@ class _Arranger:
     def best(self, node: Einsum, depth: int) -> _Made:
         """The contraction as a product of matrices, or of fewer, if that is faster."""
         extents = [dim.value(self.sizes) for dim in node.sizes]
-        least = _time(classify(node, self.sizes, lambda operand: True), extents)
+        least = _time(node, classify(node, self.sizes, lambda operand: True), extents)
         best = _Made(node, least)
         groups = _groups(node, extents)
         if groups is None:
@@ -108,7 +111,8 @@ class _Arranger:
                 continue
             labels = tuple([order for order, _ in pair])
             made = Einsum.of(node.rank, node.sizes, tuple([x.node for _, x in pair]), labels)
-            time = moved + _time(classify(made, self.sizes, lambda operand: True), extents)
+            found = classify(made, self.sizes, lambda operand: True)
+            time = moved + _time(made, found, extents)
             if time < best.time:
                 best = _Made(made, time, tuple([copy for _, x in pair for copy in x.copies]))
         return best
@@ -186,11 +190,15 @@ def _orders(group: Sequence[int], labels: Sequence[Labels]) -> list[Labels]:
     return list(dict.fromkeys(orders))
 
 
-def _time(found: Class, extents: Sequence[int]) -> float:
+def _time(node: Einsum, found: Class, extents: Sequence[int]) -> float:
     """About how long a contraction takes, in nanoseconds."""
     if found.kind == "LOOP":
         return NEST + LOOP * prod(extents)
     calls = prod(extents[label] for label in found.loops)
     m, n, k = [prod(extents[label] for label in run) for run in (found.m, found.n, found.k)]
     tiles = [-(-extent // TILE) * TILE for extent in (m, n)]
-    return calls * (CALL + BLAS * prod(tiles) * (k + RAMP))
+    across = any(
+        prod(extents[label] for label in own) >= FAR and node.rank - 1 != own[-1] < node.rank
+        for own in node.labels
+    )
+    return calls * (CALL + BLAS * prod(tiles) * (k + RAMP)) * (ACROSS if across else 1)
