@@ -13,7 +13,7 @@ from itertools import product
 from math import prod
 
 from tensorcalc.ir import Einsum, Labels, Node
-from tensorcalc.plan.classify import Class, classify
+from tensorcalc.plan.classify import classify
 from tensorcalc.plan.indices import reduced_labels
 from tensorcalc.plan.nodes import with_operands
 from tensorcalc.traverse import fold, postorder
@@ -91,8 +91,7 @@ class _Arranger:
     def best(self, node: Einsum, depth: int) -> _Made:
         """The contraction as a product of matrices, or of fewer, if that is faster."""
         extents = [dim.value(self.sizes) for dim in node.sizes]
-        least = _time(node, classify(node, self.sizes, lambda operand: True), extents)
-        best = _Made(node, least)
+        best = _Made(node, _time(node, self.sizes))
         groups = _groups(node, extents)
         if groups is None:
             return best
@@ -111,8 +110,7 @@ class _Arranger:
                 continue
             labels = tuple([order for order, _ in pair])
             made = Einsum.of(node.rank, node.sizes, tuple([x.node for _, x in pair]), labels)
-            found = classify(made, self.sizes, lambda operand: True)
-            time = moved + _time(made, found, extents)
+            time = moved + _time(made, self.sizes)
             if time < best.time:
                 best = _Made(made, time, tuple([copy for _, x in pair for copy in x.copies]))
         return best
@@ -190,8 +188,10 @@ def _orders(group: Sequence[int], labels: Sequence[Labels]) -> list[Labels]:
     return list(dict.fromkeys(orders))
 
 
-def _time(node: Einsum, found: Class, extents: Sequence[int]) -> float:
+def _time(node: Einsum, sizes: Mapping[str, int]) -> float:
     """About how long a contraction takes, in nanoseconds."""
+    extents = [dim.value(sizes) for dim in node.sizes]
+    found = classify(node, sizes, lambda operand: True)
     if found.kind == "LOOP":
         return NEST + LOOP * prod(extents)
     calls = prod(extents[label] for label in found.loops)
