@@ -227,6 +227,16 @@ def _view(node: Node, order: Labels) -> Node:
     return Einsum.of(node.rank, tuple([node.dims[axis] for axis in order]), (node,), (labels,))
 
 
+def _along(node: Node, order: Labels) -> Node:
+    """What is computed entry by entry, or a contraction, with its axes in this order."""
+    if isinstance(node, Einsum):
+        return _relabelled(node, order)
+    operands = tuple([_view(operand, order) for operand in node.operands])
+    if isinstance(node, Add):
+        return Add.of(tuple([node.dims[axis] for axis in order]), node.coefficients, operands)
+    return with_operands(node, operands)
+
+
 def _relabelled(node: Einsum, order: Labels) -> Einsum:
     """The contraction with its axes in this order."""
     number = {label: k for k, label in enumerate(order)}
@@ -258,7 +268,7 @@ def _turned(roots: Sequence[Node], orders: Orders) -> list[Node]:
         if node not in orders:
             return made
         order = orders[node]
-        turned = _relabelled(made, order) if isinstance(made, Einsum) else _view(made, order)
+        turned = _along(made, order)
         back = tuple([order.index(axis) for axis in range(node.rank)])
         view = _view(turned, back)
         stored[view] = turned, order

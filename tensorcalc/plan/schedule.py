@@ -237,8 +237,10 @@ def _stored(
             stored.update([node, *[n for n in node.operands if not isinstance(n, Variable)]])
         elif is_reduction(node) or reduced_labels(node) or is_merged(node):
             stored.add(node)
+    for node in reversed(order):  # a view is used by those that read it
+        count = users.get(node, 0) if is_view(node) and node not in stored else 1
         for operand in set(node.operands):
-            users[operand] = users.get(operand, 0) + 1
+            users[operand] = users.get(operand, 0) + count
     for node in order:
         if isinstance(node, Einsum) and reduced_labels(node):
             chosen[node] = classify(node, sizes, lambda n: isinstance(n, Variable) or n in stored)
