@@ -1,7 +1,7 @@
 """IR in, IR whose every node the planner knows out, and what the rest of it stands for.
 
 A function of matrices without a compiled form and a sum over integers are computed by
-`interpret.py` at run time, "on the host": here such a node becomes an `Unknown` function of what it
+`interpret` at run time, "on the host": here such a node becomes an `Unknown` function of what it
 needs, so that everything else is compiled as ever. An array constant becomes a variable. Comes
 before `plan`.
 """
