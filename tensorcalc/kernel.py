@@ -288,7 +288,8 @@ class Kernel(partial[Any]):
     def _entry(self, case: Case, *, compiled: bool) -> Entry:
         given = {name: self._variables[name] for name in case.given}
         outputs = self._outputs
-        if any(node.is_complex for node in postorder(outputs.values())):
+        read: list[Node] = [*outputs.values(), *given.values()]  # some only tell a size
+        if any(node.is_complex for node in postorder(read)):
             return self._interpreted(case, "complex numbers")
         if case.turned:
             given = {n: reverse(v) if n in case.turned else v for n, v in given.items()}

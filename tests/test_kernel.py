@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tensorcalc as tc
 from tensorcalc import canonical as c
 from tensorcalc.dims import Dim
 from tensorcalc.errors import DomainError, ShapeError, TensorcalcError, UnknownNameError
@@ -405,6 +406,12 @@ def test_no_variables_and_many() -> None:
     for _ in range(2):
         assert (kernel(*[np.ones(3)] * 210) == 210).all()
         assert (kernel(**dict.fromkeys(many, np.ones(2))) == 210).all()
+
+
+def test_a_complex_array_that_only_tells_a_size() -> None:
+    """The derivative of a multiple of a vector is a multiple of the unit matrix."""
+    kernel = tc.compile(tc.diff("z : vector(n) complex; 3*z", "z"))
+    assert (kernel(z=np.ones(2) * 1j) == 3 * np.eye(2)).all()
 
 
 BAD: list[tuple[dict[str, Any], type[TensorcalcError], str]] = [
