@@ -21,7 +21,6 @@ from tensorcalc.traverse import fold, postorder
 
 MAX_LEAVES = 64  # accesses of an expression that are looked at
 MIN_ENTRIES = 1 << 10  # of an array whose order is worth a thought
-MIN_ALONG = 32  # entries along an axis: a loop over fewer is shorter than one step in vectors
 MAX_SWEEPS = 4  # over all intermediates: one's order depends on those of others
 LOOP = 64  # calls of BLAS that a nest of loops in place of one is as slow as
 
@@ -163,15 +162,14 @@ def _votes(
     orders: Orders,
     sizes: Mapping[str, int],
 ) -> Counter[int]:
-    """For each long axis of the node the entries of what is read beside it with that axis last."""
+    """For each axis of the node the entries of what is read beside it with that axis last."""
     votes: Counter[int] = Counter()
-    long = {axis for axis, dim in enumerate(node.dims) if dim.value(sizes) >= MIN_ALONG}
     for accesses in nests:
         others = [(n, own) for n, own in accesses if n is not node and n not in undecided]
         for _, labels in [access for access in accesses if access[0] is node]:
             for other, own in others:
                 last = own[orders[other][-1] if other in orders else -1]
-                if last in labels and labels.index(last) in long:
+                if last in labels:
                     votes[labels.index(last)] += _entries(other, sizes)
     return votes
 
