@@ -89,9 +89,8 @@ def _absorbed(order: Sequence[Node], counts: dict[Node, int], opening: Opening) 
             for operand in node.operands:
                 if counts[operand] != 1 or type(operand) is not type(node):
                     continue
-                products = isinstance(operand, Einsum) and isinstance(node, Einsum)
-                kept = products and opening is Opening.ELEMENTWISE
-                if not (kept and not _stays_elementwise(operand, node)):  # type: ignore[arg-type]
+                kept = opening is Opening.ELEMENTWISE and isinstance(node, Einsum)
+                if not kept or _stays_elementwise(operand, node):  # type: ignore[arg-type]
                     absorbed.add(operand)
     return absorbed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import tempfile
@@ -126,10 +125,3 @@ def python_kernel() -> Callable[..., Any]:
         return run
 
     return kernel
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _frozen() -> None:
-    """What earlier modules left is not searched for garbage again and again."""
-    gc.collect()
-    gc.freeze()

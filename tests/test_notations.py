@@ -195,7 +195,7 @@ def smaller(
     return made, error
 
 
-@counts(6, 2000)
+@counts(12, 2000)
 def test_notations_for_readers(seeds: Sequence[int]) -> None:
     """LaTeX and MathML are well-formed, unicode text has the signs of mathematics, in every layout."""
 
@@ -208,7 +208,7 @@ def test_notations_for_readers(seeds: Sequence[int]) -> None:
     for_all(check, seeds)
 
 
-@counts(40, 2000)
+@counts(80, 2000)
 def test_index_notation_and_einsum_strings_are_read_back(seeds: Sequence[int]) -> None:
     """Index notation and einsum strings are the expression."""
 
@@ -229,7 +229,7 @@ def test_index_notation_and_einsum_strings_are_read_back(seeds: Sequence[int]) -
     for_all(check, seeds)
 
 
-@counts(40, 2000)
+@counts(80, 2000)
 def test_numpy_code_has_the_value(seeds: Sequence[int]) -> None:
     """Printed code runs and has the value of the interpreter."""
 
